@@ -1,0 +1,29 @@
+"""What can go wrong, told to a person.
+
+Every error that Assay raises on purpose is an :class:`AssayError`. Its text is one sentence that says what is
+wrong and, where there is something to do about it, what to do.
+"""
+
+
+class AssayError(Exception):
+    """The root of the errors that Assay raises on purpose. ``str(error)`` is fit to show to a person."""
+
+
+class UsageError(AssayError):
+    """The request itself makes no sense: an unknown method, a path that does not exist."""
+
+
+class MediaError(AssayError):
+    """A file that cannot be examined.
+
+    ``reason`` is one word for programs to branch on: ``missing``, ``empty``, ``unreadable``, ``unsupported``,
+    ``truncated``, ``malformed``, ``too_large``, ``too_deep``, ``timeout``, ``crashed``, ``out_of_memory``.
+    """
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type, tuple[str, str]]:
+        """Pickle with both arguments, so that the error crosses process borders whole."""
+        return type(self), (str(self), self.reason)

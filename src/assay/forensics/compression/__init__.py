@@ -1,0 +1,1 @@
+"""Traces that JPEG compression leaves, once or twice."""

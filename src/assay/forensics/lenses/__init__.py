@@ -1,0 +1,1 @@
+"""Views that only show and never judge."""

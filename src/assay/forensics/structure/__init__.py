@@ -1,0 +1,1 @@
+"""What the file itself gives away: its container, its metadata, its thumbnail."""
