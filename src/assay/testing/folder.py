@@ -1,0 +1,55 @@
+"""A small set of samples in a folder, to learn on and for the demonstration."""
+
+import io
+from os import PathLike
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from PIL import Image
+
+from assay.testing import forge
+from assay.testing.forge import Sample
+
+
+def samples(seed: int = 5) -> dict[str, Sample]:
+    """Return one sample of each kind under the name of its file, without the ending."""
+    return {
+        "authentic": forge.authentic(seed),
+        "resave": forge.resave(seed),
+        "nonaligned": forge.nonaligned(seed),
+        "splice": forge.splice(seed),
+        "grid_paste": forge.grid_paste(seed),
+        "double_region": forge.double_region(seed),
+        "clone": forge.clone(seed),
+        "inpaint": forge.inpaint(seed),
+        "resize": forge.resize(seed),
+        "resized_part": forge.resized_part(seed),
+        "noise_paste": forge.noise_paste(seed),
+    }
+
+
+def write(folder: str | PathLike[str], seed: int = 5) -> list[Path]:
+    """Write the samples, their masks (``NAME.mask.png``, white where altered) and ``index.json`` into ``folder``.
+
+    The folder is made where it is missing. Returns the pictures' paths; the same ``seed`` writes the same bytes.
+    """
+    root = Path(folder)
+    root.mkdir(parents=True, exist_ok=True)
+    index, paths = [], []
+    for name, sample in samples(seed).items():
+        path = root / f"{name}.jpg"
+        path.write_bytes(sample.data)
+        paths.append(path)
+        mask = None
+        if sample.mask is not None:
+            mask = f"{name}.mask.png"
+            out = io.BytesIO()
+            Image.fromarray(sample.mask.astype(np.uint8) * np.uint8(255)).save(out, "PNG")
+            (root / mask).write_bytes(out.getvalue())
+        index.append({"file": path.name, "mask": mask, "kind": sample.kind, "says": sample.says})
+    (root / "index.json").write_bytes(msgspec.json.format(msgspec.json.encode(index), indent=2) + b"\n")
+    return paths
+
+
+__all__ = ["samples", "write"]
