@@ -1,0 +1,57 @@
+"""From what a person names on the command line to the pictures meant."""
+
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from assay.errors import UsageError
+from assay.media import sniff
+
+EXTENSIONS = frozenset(
+    ".jpg .jpeg .jpe .jfif .png .webp .heic .heif .avif .tif .tiff .gif .bmp".split()
+)
+"""In a folder, a file with one of these names is a picture even where its content is not: the person will want to
+know."""
+
+
+def expand(paths: Sequence[str]) -> list[str]:
+    """Folders to the pictures in them (sorted, not following links), globs to what they match, others as they are.
+
+    A path that does not exist stays in the list, so that it gets a line of its own. Raises UsageError where a
+    folder holds no picture.
+    """
+    found: dict[str, None] = {}
+    for path in paths:
+        if path == "-":
+            found.setdefault(path)
+        elif Path(path).is_dir():
+            inside = list(_walk(Path(path)))
+            if not inside:
+                raise UsageError(f"There is no picture in the folder {path}")
+            found.update(dict.fromkeys(inside))
+        elif not os.path.lexists(path) and glob.has_magic(path):
+            matched = [m for m in sorted(glob.glob(path, recursive=True)) if not Path(m).is_dir()]  # noqa: PTH207
+            found.update(dict.fromkeys(matched or [path]))
+        else:
+            found.setdefault(path)
+    return list(found)
+
+
+def _walk(folder: Path) -> Iterator[str]:
+    for root, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            path = Path(root, name)
+            if not name.startswith(".") and path.is_file() and _is_picture(path):
+                yield str(path)
+
+
+def _is_picture(path: Path) -> bool:
+    if path.suffix.lower() in EXTENSIONS:
+        return True
+    try:
+        with path.open("rb") as stream:
+            return sniff(stream.read(512)) is not None
+    except OSError:
+        return False

@@ -1,0 +1,134 @@
+"""Set up and run everything, on a machine that has only Python 3.11 or newer: python3 tools/dev.py demo|test|lint|docs|bench.
+
+Standard library only. Makes .venv beside this folder, installs what the task needs into it, and runs the task.
+"""
+
+import argparse
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+VENV = ROOT / ".venv"
+BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
+DEMO = ROOT / "demo-report"
+
+
+def say(text: str) -> None:
+    """Tell the person what is happening."""
+    print(f"\033[1m{text}\033[0m" if sys.stdout.isatty() else text, flush=True)
+
+
+def call(*command: str | Path, check: bool = True, **variables: str) -> int:
+    """Run a command from the project's root; stop with its exit code when it fails."""
+    done = subprocess.run([str(c) for c in command], cwd=ROOT, env={**os.environ, **variables}, check=False)
+    if check and done.returncode:
+        sys.exit(done.returncode)
+    return done.returncode
+
+
+def debian(*packages: str) -> bool:
+    """Install Debian packages where this user may; whether it worked."""
+    if not shutil.which("apt-get"):
+        return False
+    prefix = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    if prefix and (not shutil.which("sudo") or subprocess.run([*prefix, "true"], capture_output=True).returncode):
+        return False
+    say(f"Installing {' '.join(packages)} from Debian")
+    quiet = {"stdout": subprocess.DEVNULL, "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}}
+    subprocess.run([*prefix, "apt-get", "update", "-q"], check=False, **quiet)
+    return not subprocess.run([*prefix, "apt-get", "install", "-y", "-q", *packages], check=False, **quiet).returncode
+
+
+def make_venv() -> None:
+    """Make .venv; on a Debian without python3-venv, install that first."""
+    if (BIN / "python").exists():
+        return
+    if sys.version_info < (3, 11):
+        sys.exit(f"Assay needs Python 3.11 or newer; this is {sys.version.split()[0]}")
+    say("Making a virtual environment in .venv")
+    try:
+        import ensurepip  # noqa: F401, PLC0415
+    except ImportError:
+        version = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
+        if not debian(version) and not debian("python3-venv"):
+            sys.exit(f"This Python cannot make virtual environments: apt-get install {version}")
+        os.execv(sys.executable, [sys.executable, *sys.argv])
+    venv.create(VENV, with_pip=True)
+
+
+def setup(group: str | None) -> None:
+    """Install the package, and a dependency group, unless this was done for the same pyproject.toml."""
+    make_venv()
+    stamp = VENV / f".installed-{group or 'run'}"
+    digest = hashlib.sha256((ROOT / "pyproject.toml").read_bytes()).hexdigest()
+    if stamp.exists() and stamp.read_text(encoding="ascii") == digest:
+        return
+    say(f"Installing Assay{f' and its {group} tools' if group else ''} (a few minutes the first time)")
+    pip = [BIN / "python", "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+    call(*pip, "--upgrade", "pip>=25.1")
+    call(*pip, "--editable", ".", *(["--group", group] if group else []))
+    stamp.write_text(digest, encoding="ascii")
+
+
+def demo() -> None:
+    """Make a forged sample, examine it, say where the report is."""
+    setup(None)
+    say("Making a sample: a landscape, drawn by code, with a forged part")
+    call(BIN / "python", "-m", "assay.testing", DEMO)
+    say("Examining it")
+    code = call(
+        BIN / "assay", "examine", "demo-report/splice.jpg", "--html", "demo-report/report.html",
+        "--pdf", "demo-report/report.pdf", "--json", "demo-report/report.json", "--fresh", check=False,
+    )  # fmt: skip
+    if code != 1:
+        sys.exit(f"The forged sample should have given exit code 1 (a claim of alteration); it gave {code}")
+    say("Open demo-report/report.html in a browser. The forged part is in demo-report/splice_mask.png.")
+
+
+def lint() -> None:
+    """Style, types, import directions."""
+    setup("dev")
+    call(BIN / "ruff", "check", ".")
+    call(BIN / "ruff", "format", "--check", ".")
+    call(BIN / "mypy")
+    call(BIN / "lint-imports")
+
+
+def docs() -> None:
+    """Build the documentation; a broken link inside it is an error."""
+    setup("dev")
+    call(BIN / "sphinx-build", "-W", "-n", "-q", "-b", "html", "docs", "docs/_build/html")
+
+
+def test() -> None:
+    """All that CI runs: lint, documentation, tests."""
+    setup("dev")
+    if not any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")):
+        debian("chromium")
+    lint()
+    docs()
+    workers = str(min(4, os.cpu_count() or 1))
+    call(BIN / "pytest", "-n", workers, "--dist", "loadfile", "--cov", "--cov-report", "term:skip-covered")
+
+
+def bench() -> None:
+    """Measure speed and error rates into docs/figures."""
+    setup("dev")
+    call(BIN / "python", "-m", "bench.examine")
+
+
+def main() -> None:
+    """Read the command line."""
+    tasks = {"demo": demo, "test": test, "lint": lint, "docs": docs, "bench": bench}
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("task", choices=tasks, help="; ".join(f"{n}: {t.__doc__}" for n, t in tasks.items()))
+    tasks[parser.parse_args().task]()
+
+
+if __name__ == "__main__":
+    main()
