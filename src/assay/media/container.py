@@ -1,6 +1,11 @@
 """What a file is made of, part by part, in the order of its bytes."""
 
+import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from assay.errors import MediaError
+from assay.media.limits import Limits
 
 
 @dataclass(frozen=True)
@@ -32,9 +37,22 @@ class Embedded:
 
 @dataclass(frozen=True)
 class Container:
-    """``end`` is the offset just past the last byte that the format gives meaning to; what follows is ``trailing``.
+    r"""``end`` is the offset just past the last byte that the format gives meaning to; what follows is ``trailing``.
 
     ``remarks`` are departures from the format's specification that a parser noticed and lived with.
+
+    ``payloads`` are the raw metadata blocks, the same keys whatever the format; a key is absent where the file has
+    no such block, and the first block counts where it has several:
+
+    - ``exif``: TIFF bytes, from ``II*\0`` or ``MM\0*`` on, without ``Exif\0\0``. For a TIFF file, the whole
+      file up to ``Limits.max_metadata_bytes``.
+    - ``xmp``: the XMP packet. ``xmp_extended``: the reassembled extension packet (JPEG only).
+    - ``photoshop``: a run of 8BIM image resources, which may hold IPTC as resource 0x0404.
+    - ``iptc``: IIM datasets, where the format stores them bare (TIFF tag 33723).
+    - ``icc``: the ICC profile, reassembled and decompressed.
+
+    ``text`` are the keyword and value pairs of PNG tEXt, zTXt and iTXt, and comments of JPEG and GIF under the
+    keyword ``Comment``, in file order. Every block is at most ``Limits.max_metadata_bytes`` long.
     """
 
     parts: tuple[Part, ...]
@@ -42,8 +60,52 @@ class Container:
     size: int
     embedded: tuple[Embedded, ...] = ()
     remarks: tuple[str, ...] = field(default=())
+    payloads: Mapping[str, bytes] = field(default_factory=dict)
+    text: tuple[tuple[str, str], ...] = ()
 
     @property
     def trailing(self) -> int:
         """Bytes after the end of the picture."""
         return max(0, self.size - self.end)
+
+
+def trailing_parts(data: bytes, end: int) -> tuple[Part, ...]:
+    """The part for the bytes after ``end``, named ``trailing`` with a note of what they look like; none if none."""
+    if end >= len(data):
+        return ()
+    return (Part("trailing", end, len(data) - end, _looks_like(data, end)),)
+
+
+def _looks_like(data: bytes, start: int) -> str:
+    head = data[start : start + 64]
+    for magic, note in (
+        (b"\xff\xd8\xff", "JPEG"), (b"\x89PNG", "PNG"), (b"PK\x03\x04", "ZIP"), (b"%PDF", "PDF"),
+        (b"RIFF", "RIFF"), (b"Rar!", "RAR"), (b"<?xml", "XML"),
+    ):  # fmt: skip
+        if head.startswith(magic):
+            return note
+    if head[4:8] == b"ftyp":
+        return "ISO BMFF (MP4 or like it)"
+    if data.count(data[start], start) == len(data) - start:
+        return f"padding, all {data[start]:#04x}"
+    return "unknown data"
+
+
+def inflate(data: bytes, limits: Limits) -> bytes | None:
+    """Decompress a zlib stream; None where it is broken.
+
+    Raises MediaError where it would grow past ``limits.max_metadata_bytes``.
+    """
+    stream = zlib.decompressobj()
+    try:
+        plain = stream.decompress(data, limits.max_metadata_bytes + 1)
+    except zlib.error:
+        return None
+    if len(plain) > limits.max_metadata_bytes:
+        raise MediaError(
+            f"a compressed metadata block grows past {limits.max_metadata_bytes} bytes", "too_large"
+        )  # fmt: skip
+    return plain
+
+
+__all__ = ["Container", "Embedded", "Part", "inflate", "trailing_parts"]

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from assay.errors import MediaError
-from assay.media import coefficients, pixels
+from assay.media import coefficients, jpeg, jpeg_container, pixels
 from assay.media.container import Container
 from assay.media.jpeg import Jpeg
 from assay.media.limits import Limits
@@ -132,7 +132,7 @@ class Media:
     @cached_property
     def jpeg(self) -> Jpeg | None:
         """Structure of a JPEG, None for other formats."""
-        raise NotImplementedError
+        return jpeg.parse(self.data, self.limits) if self.format == "jpeg" else None
 
     @cached_property
     def coefficients(self) -> tuple[coefficients.Plane, ...] | None:
@@ -142,12 +142,17 @@ class Media:
     @cached_property
     def container(self) -> Container:
         """What the file is made of."""
+        if self.jpeg is not None:
+            return jpeg_container.describe(self.data, self.jpeg, self.limits)
         raise NotImplementedError
 
     @cached_property
     def metadata(self) -> Metadata:
         """What the file says of itself."""
-        raise NotImplementedError
+        from assay.media import metadata  # noqa: PLC0415
+
+        found: Metadata = metadata.read(self)  # type: ignore[attr-defined,unused-ignore]
+        return found
 
 
 __all__ = ["Media"]
