@@ -1,4 +1,4 @@
-"""Pictures made for trying Assay on: scenes that belong to nobody, forged in known ways, with masks of what was altered.
+"""Pictures made for trying Assay on: scenes that belong to nobody, forged in known ways, with masks.
 
 >>> from assay import testing
 >>> sample = testing.splice(seed=5, q1=70, q2=92)

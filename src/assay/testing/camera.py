@@ -10,9 +10,13 @@ _GAINS = np.array([1.9, 1.0, 1.6], np.float32)
 """White balance of daylight for a sensor whose green is twice as keen."""
 
 
-def shoot(radiance: Floats, rng: np.random.Generator, *, full_well: float = 6000, read: float = 4) -> npt.NDArray[np.uint8]:
-    """Photograph ``radiance``, (H, W, 3) linear light with 1 for white: lens blur, light fall-off, RGGB mosaic, photon and
-    read noise (``full_well`` and ``read`` in electrons), bilinear demosaicing, white balance, tone curve and gamma.
+def shoot(
+    radiance: Floats, rng: np.random.Generator, *, full_well: float = 6000, read: float = 4
+) -> npt.NDArray[np.uint8]:
+    """Photograph ``radiance``, (H, W, 3) linear light with 1 for white.
+
+    Lens blur, light fall-off, RGGB mosaic, photon and read noise (``full_well`` and ``read`` in electrons), bilinear
+    demosaicing, white balance, tone curve and gamma.
     """
     rows, columns = radiance.shape[:2]
     light = cv2.GaussianBlur(radiance, (0, 0), 0.55) * _fall_off(rows, columns)[..., None] / _GAINS

@@ -21,7 +21,7 @@ Mask = npt.NDArray[np.bool_]
 _SUBSAMPLING = {"4:4:4": 0, "4:2:2": 1, "4:2:0": 2}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sample:
     """A made picture. ``data`` is a JPEG file (a PNG where the maker was asked for one), ``mask`` what was altered,
     ``kind`` the maker's name, and ``says`` the file's history in one sentence.
@@ -52,7 +52,11 @@ def region(seed: int, width: int, height: int, share: float = 0.1) -> Mask:
     """Return an irregular blob that covers about ``share`` of the picture, clear of its borders, as a (H, W) mask."""
     rng = np.random.default_rng([seed, 7])
     radius = min(np.sqrt(share * width * height / np.pi), 0.36 * width, 0.36 * height)
-    cx, cy = (rng.uniform(1.3 * radius, max(n - 1.3 * radius, 1.31 * radius)) for n in (width, height))
+    reach_out = 1.3 * radius
+    cx = rng.uniform(reach_out, max(width - reach_out, reach_out))
+    # Below the sky, where there is something to alter.
+    low = min(max(reach_out, 0.42 * height), max(height - reach_out, reach_out))
+    cy = rng.uniform(low, max(height - reach_out, low))
     angle = np.linspace(0, 2 * np.pi, 96, endpoint=False)
     waves = sum(rng.normal(0, 0.09) * np.cos(k * angle + rng.uniform(0, 6.28)) for k in (2, 3, 4, 5))
     reach = radius * np.clip(1 + waves, 0.7, 1.25)
@@ -116,7 +120,8 @@ def grid_paste(
     part = _jpeg(_donor(seed), width + dx, height + dy, q_region, subsampling)[dy:, dx:]
     picture[mask] = part[mask]
     before = "An uncompressed" if q1 is None else f"Quality {q1}"
-    says = f"{before} background with a part of a quality {q_region} picture pasted {dx}, {dy} off its grid, {_saved(q2)}."
+    part_of = f"part of a quality {q_region} picture pasted {dx}, {dy} off its grid"
+    says = f"{before} background with a {part_of}, {_saved(q2)}."
     return Sample(encode(picture, q2, subsampling), mask, "grid_paste", says)
 
 
@@ -124,7 +129,7 @@ def double_region(
     seed: int, q_region: int = 60, q2: int | None = 90, *, q1: int | None = None, share: float = 0.1, width: int = 768,
     height: int = 512, subsampling: str = "4:2:0",
 ) -> Sample:  # fmt: skip
-    """A part compressed at ``q_region``, on the grid, in a picture compressed at ``q2``: the JPEG ghost of Farid (2009).
+    """A part compressed at ``q_region``, on the grid, in a picture compressed at ``q2``: the ghost of Farid (2009).
 
     ``q1`` is the quality of the background before, None for one that was never compressed.
     """
@@ -150,20 +155,18 @@ def clone(
     rows, columns = np.nonzero(source)
     centre = float(columns.mean()), float(rows.mean())
     turn = cv2.getRotationMatrix2D(centre, angle, scale)
-    best: tuple[int, Mask, npt.NDArray[np.float64]] | None = None
+    most, target, move = -width * height * 2, source, turn
     for _ in range(60):
         to = rng.uniform(0.15, 0.85) * width, rng.uniform(0.45, 0.85) * height
-        move = turn.copy()
         # Whole pixels, so that a plain copy stays a plain copy.
-        move[:, 2] += np.round([to[0] - centre[0], to[1] - centre[1]])
-        target = cv2.warpAffine(source.astype(np.uint8), move, (width, height), flags=cv2.INTER_NEAREST) > 0
-        new = int(np.count_nonzero(target & ~source))
-        if best is None or new > best[0]:
-            best = new, target, move
-    assert best is not None
-    _, target, move = best
+        there = np.column_stack([turn[:, :2], turn[:, 2] + np.round([to[0] - centre[0], to[1] - centre[1]])])
+        covers = cv2.warpAffine(source.astype(np.uint8), there, (width, height), flags=cv2.INTER_NEAREST) > 0
+        clear = np.count_nonzero(covers & ~source) - 2 * np.count_nonzero(covers & source)
+        if clear > most:
+            most, target, move = int(clear), covers, there
+    moved = cv2.warpAffine(picture, move, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
     out = picture.copy()
-    out[target] = cv2.warpAffine(picture, move, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)[target]
+    out[target] = moved[target]
     turned = "" if angle == 0 and scale == 1 else f", turned by {angle:g} degrees and enlarged {scale:g} times"
     says = f"A part of the scene copied to another place of it{turned}, {_saved(quality)}."
     return Sample(encode(out, quality, subsampling), source | target, "clone", says)

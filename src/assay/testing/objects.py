@@ -54,7 +54,7 @@ class Painter:
         half = self.focal * reach / z
         wide, high = max(int(2 * half), 2), max(int(half * 0.45), 2)
         y, xx = np.mgrid[-1 : 1 : high * 1j, -1 : 1 : wide * 1j].astype(np.float32)
-        cover = np.clip(1.3 - 1.3 * np.hypot(xx, y), 0, 0.6)
+        cover = np.clip(1.3 - 1.3 * np.hypot(xx, y), 0, 0.6).astype(np.float32)
         rows, columns = self.picture.shape[:2]
         left, top = int(column - half), int(row - high / 2)
         if -wide < left < columns and -high < top < rows:
@@ -163,7 +163,7 @@ def house(painter: Painter, x: float, z: float) -> None:
 _PANE = ((0.0, 0.0), (1.1, 0.0), (1.1, 1.4), (0.0, 1.4))
 
 
-def _face(painter: Painter, corners: list[tuple[float, float, float]], colour: npt.NDArray[np.float32], rough: float) -> None:
+def _face(painter: Painter, corners: list[tuple[float, float, float]], colour: Floats, rough: float) -> None:
     """Fill the outline of ``corners`` with ``colour`` and a grain of ``rough``."""
     if min(z for *_, z in corners) < 1:
         return
@@ -175,9 +175,8 @@ def _face(painter: Painter, corners: list[tuple[float, float, float]], colour: n
     cover = np.zeros((high, wide), np.uint8)
     cv2.fillPoly(cover, [np.round((spots - (left, top)) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
     grain = 1 + rough * _noise(painter.rng, high, wide, 12)
-    painter.lay(
-        (grain[..., None] * colour).astype(np.float32), cover.astype(np.float32) / 255, int(left), int(top)
-    )
+    patch = (grain[..., None] * colour).astype(np.float32)
+    painter.lay(patch, (cover / 255).astype(np.float32), int(left), int(top))
 
 
 __all__ = ["Painter", "house", "stone", "tree"]

@@ -60,7 +60,7 @@ def _draw(rng: np.random.Generator, land: _Land, width: int, height: int) -> Flo
     x0, z0 = rng.uniform(0, _SIDE * _CELL, 2)
     columns = (np.arange(width, dtype=np.float32) - width / 2) / focal
 
-    # Rays are followed column by column through slices of growing depth; a pixel shows the first slice that rises to it.
+    # Rays go column by column through slices of growing depth; a pixel shows the first slice that rises to it.
     depths = np.geomspace(_NEAR, _FAR, max(2 * height, 256)).astype(np.float32)
     xs = columns[None, :] * depths[:, None]
     zs = np.broadcast_to(depths[:, None], xs.shape)
@@ -73,8 +73,8 @@ def _draw(rng: np.random.Generator, land: _Land, width: int, height: int) -> Flo
     z = np.where(seen, depth, _FAR).astype(np.float32)
     x = columns[None, :] * z
 
-    picture = _sky(rng, land, width, height, horizon, sun)
-    lit = _ground(rng, land, x + np.float32(x0), z + np.float32(z0), z, focal, sun)
+    picture = _sky(rng, land, (width, height), horizon, sun)
+    lit = _ground(land, (x + np.float32(x0), z + np.float32(z0)), z, focal, sun)
     haze = (1 - np.exp(-z / 2600))[..., None]
     hazy = lit * (1 - haze) + np.array([0.50, 0.60, 0.74], np.float32) * haze
     picture[seen] = hazy[seen]
@@ -109,9 +109,8 @@ def _first_hits(rows: Floats, depths: Floats, height: int) -> Floats:
     return out
 
 
-def _sky(
-    rng: np.random.Generator, land: _Land, width: int, height: int, horizon: float, sun: npt.NDArray[np.float32]
-) -> Floats:
+def _sky(rng: np.random.Generator, land: _Land, size: tuple[int, int], horizon: float, sun: Floats) -> Floats:
+    width, height = size
     up = np.clip((horizon - np.arange(height, dtype=np.float32)) / max(horizon, 1), 0, 1)[:, None]
     across = np.linspace(-0.5, 0.5, width, dtype=np.float32)[None, :] * width / max(height, 1)
     blue, pale = np.array([0.10, 0.24, 0.56], np.float32), np.array([0.52, 0.63, 0.78], np.float32)
@@ -125,9 +124,9 @@ def _sky(
     return np.asarray(sky * (1 - cover) + shade * np.array([1.0, 0.99, 0.97], np.float32) * cover, np.float32)
 
 
-def _ground(
-    rng: np.random.Generator, land: _Land, x: Floats, z: Floats, depth: Floats, focal: float, sun: npt.NDArray[np.float32]
-) -> Floats:
+def _ground(land: _Land, place: tuple[Floats, Floats], depth: Floats, focal: float, sun: Floats) -> Floats:
+    """Return the (H, W, 3) light that comes from the ground at ``place``, (x, z) in metres."""
+    x, z = place
     step = np.float32(_CELL)
     here = land(land.height, x, z)
     slope_x = (land(land.height, x + step, z) - here) / step * _ease(depth)
