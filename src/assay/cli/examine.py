@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from msgspec.structs import replace
 from rich.console import Console
 
 from assay.batch import Item, Options, Outputs, Result, run, write_whole
@@ -16,7 +17,7 @@ from assay.cli.inputs import expand
 from assay.cli.journal import Journal
 from assay.cli.progress import Watch
 from assay.errors import UsageError
-from assay.evidence import Failure
+from assay.evidence import Failure, Report
 from assay.examine import environment, select
 from assay.media import Limits
 from assay.report import encode, render_index, render_table
@@ -112,6 +113,14 @@ class Asked:
     quiet: bool
     shown: list[tuple[Result, str | None]] = field(default_factory=list)
 
+    def show(self, item: Item, result: Result) -> None:
+        """Remember a result for the table and the index; of many, only what those show, so that memory stays small."""
+        if isinstance(result, Report) and len(self.items) > 1:
+            cards = next((r.methods for r, _ in self.shown if isinstance(r, Report)), result.methods)
+            brief = tuple(replace(f, details={}, maps=(), regions=()) for f in result.findings if f.strength.rank)
+            result = replace(result, methods=cards, findings=brief, seconds={})
+        self.shown.append((result, item.outputs.html.name if item.outputs.html else None))
+
 
 def perform(asked: Asked) -> int:
     """Do it, and return the exit code."""
@@ -136,7 +145,7 @@ def perform(asked: Asked) -> int:
                 if asked.json_file == "-":
                     sys.stdout.buffer.write(encode(result) + b"\n")
                     sys.stdout.buffer.flush()
-                asked.shown.append((result, str(item.outputs.html.name) if item.outputs.html else None))
+                asked.show(item, result)
     finally:
         if journal:
             journal.close()

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from assay.errors import UsageError
-from assay.media import sniff
+from assay.media.sniff import sniff
 
 EXTENSIONS = frozenset(
     ".jpg .jpeg .jpe .jfif .png .webp .heic .heif .avif .tif .tiff .gif .bmp".split()
