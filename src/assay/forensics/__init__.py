@@ -1,6 +1,24 @@
 """The analyses: one file a method, grouped by what it looks at."""
 
 from assay.analysis import Analysis
+from assay.forensics.lenses import (
+    bit_planes,
+    colour_channels,
+    error_level,
+    level_sweep,
+    luminance_gradient,
+    noise_residual,
+    wavelet,
+)
 
-ANALYSES: tuple[Analysis, ...] = ()
+ANALYSES: tuple[Analysis, ...] = (
+    # Lenses, which only show, come after every method that judges.
+    error_level.ANALYSIS,
+    luminance_gradient.ANALYSIS,
+    noise_residual.ANALYSIS,
+    bit_planes.ANALYSIS,
+    wavelet.ANALYSIS,
+    colour_channels.ANALYSIS,
+    level_sweep.ANALYSIS,
+)
 """Every method, in the order in which a report shows them."""
