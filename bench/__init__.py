@@ -1,0 +1,1 @@
+"""What is measured, on what, beside which peer. The results go to docs/figures."""

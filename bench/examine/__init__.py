@@ -1,0 +1,1 @@
+"""How well and how fast the methods of :func:`assay.examine.examine` work: ``python -m bench.examine``."""
