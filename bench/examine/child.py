@@ -1,4 +1,4 @@
-"""``python -m bench.examine.child METHOD FILE REPEAT``: one method on one file in a fresh process; its cost as JSON."""
+"""One method in a fresh process: ``python -m bench.examine.child METHOD SMALL FILE REPEAT`` prints its cost as JSON."""
 
 import io
 import sys
@@ -10,7 +10,6 @@ from statistics import median
 import msgspec
 from PIL import Image
 
-from assay import testing
 from assay.analysis import MemoryMaps
 from assay.examine import examine
 from assay.forensics import ANALYSES
@@ -54,10 +53,10 @@ def job(method: str) -> Callable[[bytes], object]:
     return lambda data: analysis.run(Media.open(data), MemoryMaps())
 
 
-def cost(method: str, data: bytes, repeat: int) -> Cost:
-    """Measure; the first run is on a small picture, so that compiling and importing are not counted."""
+def cost(method: str, small: bytes, data: bytes, repeat: int) -> Cost:
+    """Measure on ``data``, after a run on the ``small`` picture, so that compiling and importing are not counted."""
     run = job(method)
-    run(testing.splice(1, width=384, height=256).data)
+    run(small)
     start = peak_memory()
     wall, processor = [], []
     for _ in range(repeat):
@@ -75,4 +74,5 @@ def cost(method: str, data: bytes, repeat: int) -> Cost:
 
 
 if __name__ == "__main__":
-    sys.stdout.buffer.write(msgspec.json.encode(cost(sys.argv[1], Path(sys.argv[2]).read_bytes(), int(sys.argv[3]))))
+    small_, data_ = (Path(argument).read_bytes() for argument in sys.argv[2:4])
+    sys.stdout.buffer.write(msgspec.json.encode(cost(sys.argv[1], small_, data_, int(sys.argv[4]))))

@@ -179,7 +179,8 @@ def test_every_kind_of_sample_is_explained_and_drawn() -> None:
 
 def test_the_cost_of_an_examination_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bench.examine.child.ANALYSES", (toy({"<bytes>": Strength.NONE}),))
-    spent = cost("toy", authentic(1, width=640, height=480).data, 2)
+    small, large = authentic(1, width=64, height=32).data, authentic(1, width=640, height=480).data
+    spent = cost("toy", small, large, 2)
     assert spent.seconds > 0
     assert spent.decode > 0
     assert spent.peak >= spent.start > 10
