@@ -1,4 +1,4 @@
-"""Set up and run everything, on a machine that has only Python 3.11 or newer: python3 tools/dev.py demo|test|lint|docs|bench.
+"""Set up and run everything, on a machine that has only Python: python3 tools/dev.py TASK.
 
 Standard library only. Makes .venv beside this folder, installs what the task needs into it, and runs the task.
 """
@@ -36,7 +36,7 @@ def debian(*packages: str) -> bool:
     if not shutil.which("apt-get"):
         return False
     prefix = [] if os.geteuid() == 0 else ["sudo", "-n"]
-    if prefix and (not shutil.which("sudo") or subprocess.run([*prefix, "true"], capture_output=True).returncode):
+    if prefix and (not shutil.which("sudo") or subprocess.call([*prefix, "true"], stderr=subprocess.DEVNULL)):
         return False
     say(f"Installing {' '.join(packages)} from Debian")
     quiet = {"stdout": subprocess.DEVNULL, "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}}
@@ -48,7 +48,7 @@ def make_venv() -> None:
     """Make .venv; on a Debian without python3-venv, install that first."""
     if (BIN / "python").exists():
         return
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 (this runs before anything is installed)
         sys.exit(f"Assay needs Python 3.11 or newer; this is {sys.version.split()[0]}")
     say("Making a virtual environment in .venv")
     try:

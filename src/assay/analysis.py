@@ -35,7 +35,7 @@ class NoMaps:
 
     wanted: bool = False
 
-    def keep(self, method: str, record: Map, array: Array) -> Map:
+    def keep(self, method: str, record: Map, array: Array) -> Map:  # noqa: ARG002
         """Drop the array."""
         return record
 

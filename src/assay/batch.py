@@ -102,8 +102,7 @@ def run(
 
 
 class _Window:
-    """Schedules a few items ahead of the one waited for, so that a folder of a million files is not a million futures.
-    """
+    """Schedules a few items ahead of the one waited for, so that a folder of a million files is not a million futures."""
 
     def __init__(self, pool: Any, items: Iterable[Item], options: Options, size: int) -> None:
         self._pool, self._items, self._options = pool, iter(items), options

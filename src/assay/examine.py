@@ -123,9 +123,7 @@ def _run(analysis: Analysis, media: Media, maps: Maps, spent: float) -> Outcome:
     if analysis.needs_maps and not maps.wanted:
         return abstain(analysis.card, Reason.NOT_ASKED, "A view to look at; drawn when a report or maps are asked for.")
     if spent > budget:
-        return abstain(
-            analysis.card, Reason.TIME_BUDGET, f"Not begun: {budget:.0f} s of the time allowed had passed."
-        )
+        return abstain(analysis.card, Reason.TIME_BUDGET, f"Not begun: {budget:.0f} s of the time allowed had passed.")
     try:
         return analysis.run(media, maps)
     except MemoryError as error:
@@ -134,7 +132,8 @@ def _run(analysis: Analysis, media: Media, maps: Maps, spent: float) -> Outcome:
         ) from error
     except Exception as error:  # a method's fault must not cost the person the other methods' results
         log.exception("%s failed on %s", analysis.id, media.sha256)
-        return abstain(analysis.card, Reason.FAILED, f"The method failed on this file ({type(error).__name__}: {error}).")
+        says = f"The method failed on this file ({type(error).__name__}: {error})."
+        return abstain(analysis.card, Reason.FAILED, says)
 
 
 def _subject(media: Media) -> Subject:

@@ -27,9 +27,7 @@ def claims(conclusion: Conclusion) -> bool:
     return conclusion.strength.rank >= CLAIM.rank
 
 
-def weigh(
-    findings: Iterable[Finding], abstentions: Iterable[Abstention], methods: Mapping[str, Method]
-) -> Conclusion:
+def weigh(findings: Iterable[Finding], abstentions: Iterable[Abstention], methods: Mapping[str, Method]) -> Conclusion:
     """Draw the conclusion from all outcomes of one examination. ``methods`` maps ids to cards, for their titles."""
     findings = tuple(findings)
     for_ = _statements(findings, Direction.FOR)

@@ -31,7 +31,7 @@ def _version(value: bool) -> None:
 
 @app.callback()
 def _root(
-    version: Annotated[  # noqa: ARG001
+    version: Annotated[
         bool, typer.Option("--version", help="Print the version and stop.", callback=_version, is_eager=True)
     ] = False,
 ) -> None:
@@ -41,7 +41,7 @@ def _root(
     """
 
 
-app.command("examine")(examine.command)
+app.command("examine", help=examine.HELP)(examine.command)
 app.command("methods")(methods.methods)
 app.command("schema")(methods.schema)
 

@@ -45,7 +45,7 @@ no sense; 3 a file could not be examined (the others were).
 """
 
 
-def command(
+def command(  # noqa: PLR0917 (typer reads the options from the signature)
     paths: Annotated[list[str], typer.Argument(metavar="PATH…", help="Pictures, folders, globs, or - for stdin.")],
     json_file: Annotated[
         str | None,
@@ -86,9 +86,11 @@ def command(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Examine again even what the --json file already holds.")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No table, no progress: only files and exit code.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="No table, no progress: only files and exit code.")
+    ] = False,
 ) -> None:
-    """Examine pictures; see HELP."""
+    """Examine pictures."""
     limits = Limits(max_pixels=max_pixels, max_bytes=max_bytes, max_seconds=timeout)
     options = Options(only=tuple(only or ()), skip=tuple(skip or ()), limits=limits)
     select(options.only, options.skip)
@@ -189,9 +191,7 @@ def exit_code(result: Result) -> int:
     return CLAIM if claims(result.conclusion) else DONE
 
 
-def plan(
-    paths: Sequence[str], limits: Limits, *, html: Path | None, pdf: Path | None, maps: Path | None
-) -> list[Item]:
+def plan(paths: Sequence[str], limits: Limits, *, html: Path | None, pdf: Path | None, maps: Path | None) -> list[Item]:
     """The items to examine, each with its own output files; with several, outputs are folders.
 
     Raises UsageError where an output is a folder that should be a file or the other way round.

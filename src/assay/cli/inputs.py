@@ -9,7 +9,7 @@ from assay.errors import UsageError
 from assay.media.sniff import sniff
 
 EXTENSIONS = frozenset(
-    ".jpg .jpeg .jpe .jfif .png .webp .heic .heif .avif .tif .tiff .gif .bmp".split()
+    [".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".heic", ".heif", ".avif", ".tif", ".tiff", ".gif", ".bmp"]
 )
 """In a folder, a file with one of these names is a picture even where its content is not: the person will want to
 know."""

@@ -10,7 +10,6 @@ from assay.batch import Result
 from assay.evidence import Failure
 
 
-
 class Watch:
     """A bar on a terminal; a line a picture where standard error is a file or a pipe and there are several."""
 
