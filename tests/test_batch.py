@@ -80,7 +80,7 @@ def test_a_hang_ends_at_the_time_limit(picture: bytes) -> None:
 def test_leaving_early_stops_the_workers(picture: bytes) -> None:
     results = run([item(f"{n}.jpg", picture) for n in range(40)], ONLY, jobs=1)
     assert next(results)[0].name == "0.jpg"
-    results.close()  # type: ignore[attr-defined]
+    results.close()
 
 
 def test_reports_and_maps_are_written_beside_the_record(picture: bytes, tmp_path: Path) -> None:

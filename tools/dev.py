@@ -39,9 +39,9 @@ def debian(*packages: str) -> bool:
     if prefix and (not shutil.which("sudo") or subprocess.call([*prefix, "true"], stderr=subprocess.DEVNULL)):
         return False
     say(f"Installing {' '.join(packages)} from Debian")
-    quiet = {"stdout": subprocess.DEVNULL, "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}}
-    subprocess.run([*prefix, "apt-get", "update", "-q"], check=False, **quiet)
-    return not subprocess.run([*prefix, "apt-get", "install", "-y", "-q", *packages], check=False, **quiet).returncode
+    apt = [*prefix, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-y", "-qq"]
+    subprocess.call([*apt, "update"], stdout=subprocess.DEVNULL)
+    return not subprocess.call([*apt, "install", *packages], stdout=subprocess.DEVNULL)
 
 
 def make_venv() -> None:
@@ -69,7 +69,7 @@ def setup(group: str | None) -> None:
     if stamp.exists() and stamp.read_text(encoding="ascii") == digest:
         return
     say(f"Installing Assay{f' and its {group} tools' if group else ''} (a few minutes the first time)")
-    pip = [BIN / "python", "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+    pip: list[str | Path] = [BIN / "python", "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
     call(*pip, "--upgrade", "pip>=25.1")
     call(*pip, "--editable", ".", *(["--group", group] if group else []))
     stamp.write_text(digest, encoding="ascii")

@@ -12,7 +12,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, field
 from multiprocessing.sharedctypes import RawArray
@@ -77,7 +77,7 @@ class Options:
 
 def run(
     items: Sequence[Item], options: Options, *, jobs: int = 1, watch: Callable[[int, int], None] | None = None
-) -> Iterator[tuple[Item, Result]]:
+) -> Generator[tuple[Item, Result], None, None]:
     """Examine ``items`` with ``jobs`` workers; yields results in the order of ``items``, each as soon as it and those
     before it are ready.
 
@@ -102,7 +102,7 @@ def run(
 
 
 class _Window:
-    """Schedules a few items ahead of the one waited for, so that a folder of a million files is not a million futures."""
+    """Schedules a few items ahead of the one waited for: a folder of a million files is not a million futures."""
 
     def __init__(self, pool: Any, items: Iterable[Item], options: Options, size: int) -> None:
         self._pool, self._items, self._options = pool, iter(items), options

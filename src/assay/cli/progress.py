@@ -3,6 +3,7 @@
 from types import TracebackType
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
@@ -49,7 +50,7 @@ class Watch:
         """One more picture is done."""
         self._count += 1
         if self._total > 1:
-            self._bar.update(self._task, completed=self._count, description=_short(name))
+            self._bar.update(self._task, completed=self._count, description=escape(_short(name)))
             if not self._live and not self._quiet:
                 word = result.reason if isinstance(result, Failure) else result.conclusion.strength.words
                 self._console.print(
@@ -57,5 +58,5 @@ class Watch:
                 )
 
 
-def _short(name: str) -> Text | str:
+def _short(name: str) -> str:
     return name if len(name) <= 40 else f"…{name[-39:]}"
