@@ -1,17 +1,32 @@
-"""Quantised DCT coefficients of a JPEG, through jpeglib (libjpeg)."""
+"""Quantised DCT coefficients of a JPEG, through jpeglib's libjpeg-turbo.
 
+jpeglib's own reader keeps fixed tables for 4 components and 50 markers, which a hostile file overruns, and crashes
+where a header is broken. So its library is called directly, on a stream rebuilt from segments that were checked, after
+libjpeg-turbo's other front end has decoded the same stream without a warning.
+"""
+
+import ctypes
 import os
 import tempfile
 from dataclasses import dataclass
+from functools import cache
 
-import jpeglib
 import numpy as np
 import numpy.typing as npt
+from jpeglib._bind import CJpegLib
 from scipy.fft import idctn
 
 from assay.errors import MediaError
+from assay.media.jpeg import Jpeg
+from assay.media.pillow import mute
 
 Blocks = npt.NDArray[np.int16]
+
+#: Block rows worked on at a time, so that the inverse transform needs little memory besides its result.
+_ROWS = 64
+
+#: libjpeg refuses wider or higher pictures.
+_LARGEST = 65500
 
 
 @dataclass(frozen=True)
@@ -31,39 +46,79 @@ class Plane:
         """Dequantised inverse DCT, not rounded nor clipped: (8 * block rows, 8 * block columns) float32, with 128
         added.
         """
-        values = self.blocks.astype(np.float32) * self.table.astype(np.float32)
-        spatial = idctn(values, axes=(2, 3), norm="ortho", overwrite_x=True)
         rows, columns = self.blocks.shape[:2]
-        plane: npt.NDArray[np.float32] = spatial.transpose(0, 2, 1, 3).reshape(rows * 8, columns * 8) + 128.0
+        plane = np.empty((rows * 8, columns * 8), dtype=np.float32)
+        steps = self.table.astype(np.float32)
+        for top in range(0, rows, _ROWS):
+            band = self.blocks[top : top + _ROWS].astype(np.float32) * steps
+            spatial = idctn(band, axes=(2, 3), norm="ortho", overwrite_x=True)
+            lines = spatial.transpose(0, 2, 1, 3).reshape(len(band) * 8, columns * 8)
+            plane[top * 8 : (top + len(band)) * 8] = lines + 128.0
         return plane
 
 
-def read(data: bytes) -> tuple[Plane, ...]:
-    """All planes of a JPEG: (Y,), (Y, Cb, Cr) or (C, M, Y, K).
-
-    Raises MediaError where libjpeg cannot read the file.
+def readable(jpeg: Jpeg) -> bool:
+    """Whether the coefficients of a JPEG can be had: 8-bit baseline, extended or progressive Huffman coding of 1, 3
+    or 4 components whose sampling factors divide the largest, and at most 65,500 pixels a side.
     """
+    top = _top(jpeg)
+    return (
+        jpeg.process in {"baseline", "extended", "progressive"}
+        and jpeg.precision == 8
+        and len(jpeg.components) in {1, 3, 4}
+        and max(jpeg.width, jpeg.height) <= _LARGEST
+        and all(top[0] % c.vertical == 0 and top[1] % c.horizontal == 0 for c in jpeg.components)
+        and len(jpeg.huffman) > 0
+    )
+
+
+def read(stream: bytes, jpeg: Jpeg) -> tuple[Plane, ...]:
+    """All planes: (Y,), (Y, Cb, Cr), (R, G, B), (C, M, Y, K) or (Y, Cb, Cr, K), as ``jpeg.colour`` says.
+
+    ``stream`` is the rebuilt picture, already decoded without a warning; ``jpeg`` is :func:`readable`. Raises
+    MediaError where libjpeg cannot read it.
+    """
+    top = _top(jpeg)
+    blocks = [
+        np.zeros((*(-(-side * f // (t * 8)) for side, f, t in zip(
+            (jpeg.height, jpeg.width), (c.vertical, c.horizontal), top, strict=True)), 8, 8), dtype=np.int16)
+        for c in jpeg.components
+    ]  # fmt: skip
     descriptor, path = tempfile.mkstemp(suffix=".jpg")
     try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(data)
-        jpeg = jpeglib.read_dct(path)
-        planes = [p for p in (jpeg.Y, jpeg.Cb, jpeg.Cr, jpeg.K) if p is not None]
-        tables = [np.asarray(jpeg.qt[jpeg.quant_tbl_no[i]]) for i in range(len(planes))]
-        factors = np.asarray(jpeg.samp_factor)
-        height, width = int(jpeg.height), int(jpeg.width)
-    except (OSError, ValueError, IndexError, RuntimeError) as error:
-        raise MediaError(f"The JPEG's coefficients cannot be read: {error}", "malformed") from error
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(stream)
+        places = [plane.ctypes.data_as(ctypes.c_void_p) for plane in blocks]
+        places += [ctypes.c_void_p(None)] * (4 - len(places))
+        nothing = ctypes.c_void_p(None)
+        with mute():
+            status = _library().read_jpeg_dct(ctypes.c_char_p(os.fsencode(path)), *places, nothing, nothing)
+    except OSError as error:
+        raise MediaError(f"the JPEG's coefficients need a temporary file: {error.strerror}", "unreadable") from error
     finally:
         os.unlink(path)  # noqa: PTH108
-    top = factors.max(axis=0)
-    result = []
-    for blocks, table, factor in zip(planes, tables, factors, strict=False):
-        scale = (int(top[0] // factor[0]), int(top[1] // factor[1]))
-        result.append(
-            Plane(
-                blocks=blocks, table=table.astype(np.uint16), height=-(-height // scale[0]),
-                width=-(-width // scale[1]), scale=scale,
-            )
-        )  # fmt: skip
-    return tuple(result)
+    if status == 0:
+        raise MediaError("the JPEG's coefficients cannot be read", "malformed")
+    return tuple(
+        Plane(
+            blocks=plane, table=jpeg.table_of(i), height=-(-jpeg.height * c.vertical // top[0]),
+            width=-(-jpeg.width * c.horizontal // top[1]), scale=(top[0] // c.vertical, top[1] // c.horizontal),
+        )
+        for i, (plane, c) in enumerate(zip(blocks, jpeg.components, strict=True))
+    )  # fmt: skip
+
+
+def _top(jpeg: Jpeg) -> tuple[int, int]:
+    return max(c.vertical for c in jpeg.components), max(c.horizontal for c in jpeg.components)
+
+
+@cache
+def _library() -> ctypes.CDLL:
+    # jpeglib's default is libjpeg 6b, three times slower. Its choice for other callers is left as it was.
+    kept = CJpegLib.version
+    library: ctypes.CDLL = CJpegLib._bind_lib(version="turbo210")
+    CJpegLib.version = kept
+    return library
+
+
+__all__ = ["Plane", "read", "readable"]

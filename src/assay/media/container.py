@@ -69,6 +69,21 @@ class Container:
         return max(0, self.size - self.end)
 
 
+@dataclass(frozen=True)
+class Structure:
+    """What the parser of a format finds out: the container, and what the header declares. ``mode`` in Pillow's terms;
+    ``bits`` a sample; ``turn`` is the orientation (1 to 8) where the format says it elsewhere than in EXIF.
+    """
+
+    container: Container
+    width: int
+    height: int
+    mode: str
+    bits: int
+    frames: int = 1
+    turn: int | None = None
+
+
 def trailing_parts(data: bytes, end: int) -> tuple[Part, ...]:
     """The part for the bytes after ``end``, named ``trailing`` with a note of what they look like; none if none."""
     if end >= len(data):
@@ -108,4 +123,4 @@ def inflate(data: bytes, limits: Limits) -> bytes | None:
     return plain
 
 
-__all__ = ["Container", "Embedded", "Part", "inflate", "trailing_parts"]
+__all__ = ["Container", "Embedded", "Part", "Structure", "inflate", "trailing_parts"]
