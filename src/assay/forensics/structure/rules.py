@@ -5,100 +5,19 @@ The rules themselves are in ``assay/forensics/data/metadata_rules.toml``. A cond
 of fields declared at the head of the file.
 """
 
-import math
 import re
-from collections.abc import Iterator, Mapping
-from datetime import datetime
-from fnmatch import fnmatchcase
 from functools import cache
 from importlib import resources
-from typing import Any, cast
+from typing import cast
 
 import msgspec
 
 from assay.evidence import Direction, Strength
-from assay.media import Media
+from assay.forensics.structure.facts import Facts, date, shown
 
 _LONGEST = 100_000
-_SECTIONS = ("exif", "gps", "thumbnail", "interop", "xmp", "iptc", "text", "photoshop_info")
-_DATE = re.compile(r"(\d{4})[:\-/.]?(\d{2})[:\-/.]?(\d{2})(?:[T ]\s*(\d{2}):?(\d{2})(?::?(\d{2}))?)?")
-_BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\s]+")
-
 # Severity as a person reads it, by rank of the strength.
 SEVERITIES = ("information", "low", "medium", "high", "high", "high")
-
-
-class Facts:
-    """Values by ``section:name``, from a picture or, in tests, given."""
-
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        self.values = dict(values)
-
-    @classmethod
-    def of(cls, media: Media) -> "Facts":
-        """All of a picture's metadata, and under ``file:`` what its file itself says."""
-        found = media.metadata
-        values: dict[str, Any] = {}
-        for section in _SECTIONS:
-            values |= {f"{section}:{name}": value for name, value in getattr(found, section).items()}
-        blocks = {f"{part.name} {part.note}".strip() for part in media.container.parts}
-        values |= {
-            "file:format": media.format, "file:width": media.width, "file:height": media.height, "file:icc": found.icc,
-            "file:maker_note": found.maker_note, "file:xmp": found.xmp_raw, "file:remarks": found.remarks,
-            "file:parts": tuple(sorted(blocks)), "photoshop:ids": found.photoshop,
-        }  # fmt: skip
-        return cls(values)
-
-    def get(self, field: str) -> Iterator[tuple[str, Any]]:
-        """(name, value) of every field that a name with or without ``*`` means; tuples one by one, blanks left out."""
-        names = [n for n in self.values if fnmatchcase(n, field)] if "*" in field else [field]
-        for name in names:
-            value = self.values.get(name)
-            for item in value if isinstance(value, tuple) else (value,):
-                if item is not None and item != "":
-                    yield name, item
-
-    def numbers(self, fields: tuple[str, ...]) -> Iterator[tuple[str, float]]:
-        """The finite numbers among the values of fields."""
-        for field in fields:
-            for name, value in self.get(field):
-                number = _number(value)
-                if number is not None:
-                    yield name, number
-
-    def dates(self, fields: tuple[str, ...]) -> Iterator[tuple[str, datetime]]:
-        """The dates among the values of fields, as the clock on the wall showed them: zones are dropped."""
-        for field in fields:
-            for name, value in self.get(field):
-                moment = date(str(value))
-                if moment:
-                    yield name, moment
-
-
-def _number(value: Any) -> float | None:
-    if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
-            return None
-    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
-
-
-def date(text: str) -> datetime | None:
-    """The date that an EXIF, XMP or IIM text begins with, None where it is no date."""
-    found = _DATE.match(text.strip())
-    if not found:
-        return None
-    try:
-        return datetime(*(int(part or 0) for part in found.groups()))  # type: ignore[arg-type] # noqa: DTZ001
-    except ValueError:
-        return None
-
-
-def shown(value: object) -> str:
-    """A value fit to print: no control characters, no more than 200 characters."""
-    text = _BREAKS.sub(" ", str(value)[:1000]).strip()
-    return text if len(text) <= 200 else text[:199] + "…"
 
 
 class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag=str.lower):
@@ -231,7 +150,7 @@ class Apart(Condition, frozen=True):
 
 
 class Resized(Condition, frozen=True):
-    """``fields`` (width, height) differ from ``than``, taken as they are and turned, by more than ``tolerance`` pixels."""
+    """``fields`` (width, height) differ from ``than``, as they are and turned, by more than ``tolerance`` pixels."""
 
     than: tuple[str, str]
     tolerance: float = 0
@@ -259,7 +178,7 @@ class Turned(Condition, frozen=True):
 
 
 class Aspect(Condition, frozen=True):
-    """The ratio of the sides ``fields`` is off that of ``than`` by more than the share ``tolerance``."""
+    """The ratio of the sides ``fields`` is off that of ``than``, as it is and turned, by more than ``tolerance``."""
 
     than: tuple[str, str]
     tolerance: float
@@ -269,7 +188,8 @@ class Aspect(Condition, frozen=True):
         if sides is None:
             return None
         (a, b), (w, h) = sides
-        return f"{a:g} x {b:g} against {w:g} x {h:g}" if abs(a * h / (b * w) - 1) > self.tolerance else None
+        off = min(abs(a * h / (b * w) - 1), abs(a * w / (b * h) - 1))
+        return f"{a:g} x {b:g} against {w:g} x {h:g}" if off > self.tolerance else None
 
 
 class Differs(Condition, frozen=True):
@@ -357,4 +277,4 @@ def rules() -> tuple[Rule, ...]:
     return tuple(msgspec.structs.replace(r, when=spread(r.when), unless=spread(r.unless)) for r in book.rule)
 
 
-__all__ = ["Condition", "Facts", "Rule", "date", "rules", "shown"]
+__all__ = ["Condition", "Rule", "rules"]
