@@ -160,9 +160,7 @@ def test_error_level_is_brighter_where_a_part_was_not_compressed() -> None:
     assert view[64:128, 64:128].mean() > 3 * view[160:].mean()
 
 
-@pytest.mark.parametrize(
-    ("right", "down", "hue"), [(1, 0, 0), (0, 1, 90), (-1, 0, 180), (0, -1, 270), (1, 1, 45)]
-)
+@pytest.mark.parametrize(("right", "down", "hue"), [(1, 0, 0), (0, 1, 90), (-1, 0, 180), (0, -1, 270), (1, 1, 45)])
 def test_gradient_of_a_ramp_points_up_it(right: int, down: int, hue: int) -> None:
     y, x = np.mgrid[:80, :80].astype(np.float32)
     ramp = 125 + right * (x - 40) + down * (y - 40)

@@ -107,27 +107,31 @@ def _views(rgb: Rgb, components: Matrix) -> Iterator[tuple[str, npt.NDArray[np.u
         yield name, np.ascontiguousarray(rgb[..., channel]), f"The {name} channel as stored; not scaled."
     for name, weights, ends in (("cb", _CB, "yellow and blue"), ("cr", _CR, "green and red")):
         picture, _, high = weighted(rgb, weights, centred=True)
-        yield name, picture, (
+        meaning = (
             f"{name.title()} of YCbCr, between {ends}: mid grey is no colour, black and white are {high:.1f} levels "
             "to either side (the 0.5 and 99.5 percentile)."
         )
-    yield "hue", hue(rgb), (
+        yield name, picture, meaning
+    meaning = (
         "Hue and saturation of HSV with the brightness taken out: white is no colour, vivid is full saturation, black "
         f"is too dark to tell (brightest channel below {_DARKEST}); not scaled."
     )
+    yield "hue", hue(rgb), meaning
     picture, gain = lab(rgb)
-    yield "lab", picture, (
+    meaning = (
         f"The colour axes a and b of CIE Lab at one lightness, {gain:.1f} times as strong as in the picture (so that "
         "the strongest hundredth comes to 60): faint casts become plain."
     )
+    yield "lab", picture, meaning
     del picture
     for number, component in enumerate(components, start=1):
         picture, low, high = weighted(rgb, component, centred=False)
         r, g, b = component
-        yield f"pc{number}", picture, (
+        meaning = (
             f"Principal component {number} of the colours, {r:+.2f} R {g:+.2f} G {b:+.2f} B: black is {low:.1f}, white "
             f"{high:.1f} (the 0.5 and 99.5 percentile)."
         )
+        yield f"pc{number}", picture, meaning
 
 
 def examine(media: Media, maps: Maps) -> Finding | Abstention:
@@ -142,9 +146,7 @@ def examine(media: Media, maps: Maps) -> Finding | Abstention:
         return abstain(METHOD, Reason.NOT_APPLICABLE, "The picture is grey: its channels are all the same.")
     mean, components, variances = principal_components(rgb)
     total = float(variances.sum())
-    kept = tuple(
-        view(maps, METHOD.id, name, picture, meaning) for name, picture, meaning in _views(rgb, components)
-    )
+    kept = tuple(view(maps, METHOD.id, name, picture, meaning) for name, picture, meaning in _views(rgb, components))
     return Finding(
         method=METHOD.id,
         says=(
