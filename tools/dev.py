@@ -87,7 +87,7 @@ def demo() -> None:
     )  # fmt: skip
     if code != 1:
         sys.exit(f"The forged sample should have given exit code 1 (a claim of alteration); it gave {code}")
-    say("Open demo-report/report.html in a browser. The forged part is in demo-report/splice_mask.png.")
+    say("Open demo-report/report.html in a browser. The forged part is in demo-report/splice.mask.png.")
 
 
 def lint() -> None:
