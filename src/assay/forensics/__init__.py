@@ -10,8 +10,10 @@ from assay.forensics.lenses import (
     noise_residual,
     wavelet,
 )
+from assay.forensics.structure import metadata
 
 ANALYSES: tuple[Analysis, ...] = (
+    metadata.ANALYSIS,
     # Lenses, which only show, come after every method that judges.
     error_level.ANALYSIS,
     luminance_gradient.ANALYSIS,
