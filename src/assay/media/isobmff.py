@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from assay.errors import MediaError
+from assay.media import hevc
 from assay.media.container import Container, Part, Structure, trailing_parts
 from assay.media.limits import Limits
 
@@ -213,12 +214,7 @@ def parse(data: bytes, limits: Limits) -> Structure:
     if item is None or not item.kind:
         raise MediaError("the file has no primary picture", "malformed")
     width = height = 0
-    # Tiles and derived pictures are decoded too: the largest claim is the one to check.
-    for name, start, stop in walk.properties:
-        if name == "ispe":
-            across, down = walk.number(start + 4, 4, stop), walk.number(start + 8, 4, stop)
-            if across * down > limits.max_pixels:
-                raise MediaError(f"a picture of {across} x {down} pixels, past {limits.max_pixels}", "too_large")
+    _check_sizes(walk)
     place = walk.of(item, "ispe")
     if place is not None:
         width, height = walk.number(place[0] + 4, 4, place[1]), walk.number(place[0] + 8, 4, place[1])
@@ -237,6 +233,23 @@ def parse(data: bytes, limits: Limits) -> Structure:
         payloads=_payloads(walk, item),
     )  # fmt: skip
     return Structure(container, width, height, "RGBA" if alpha else "RGB", bits, 1, _turn(walk, item))
+
+
+def _check_sizes(walk: _Walk) -> None:
+    """Hold every size claimed anywhere against the limit: a decoder makes room for tiles and for what the codec's own
+    headers say, whatever the primary picture claims.
+    """
+    for name, start, stop in walk.properties:
+        claims = []
+        if name == "ispe":
+            claims = [(walk.number(start + 4, 4, stop), walk.number(start + 8, 4, stop))]
+        elif name == "hvcC":
+            claims = list(hevc.sizes(walk.data[start:stop]))
+        for width, height in claims:
+            if width * height > walk.limits.max_pixels:
+                raise MediaError(
+                    f"a picture of {width} x {height} pixels, past the limit of {walk.limits.max_pixels}", "too_large"
+                )
 
 
 def _turn(walk: _Walk, item: _Item) -> int:

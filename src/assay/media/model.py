@@ -207,8 +207,7 @@ class Media:
     def metadata(self) -> Metadata:
         """What the file says of itself."""
         with _naming(self.name):
-            found: Metadata = metadata.read(self)  # type: ignore[attr-defined,unused-ignore]
-            return found
+            return metadata.read(self)
 
 
 @contextmanager

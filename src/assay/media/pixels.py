@@ -44,7 +44,8 @@ def header_of(structure: Structure, format: str, data: bytes, limits: Limits) ->
             f"the header claims {width} x {height} = {width * height} pixels, past the limit of {limits.max_pixels}",
             "too_large",
         )
-    need = len(data) + structure.width * structure.height * _cost(structure, format)
+    copies = 2 if format in {"jpeg", "png"} else 1
+    need = copies * len(data) + width * height * _cost(structure, format)
     if need > limits.max_decoded_bytes:
         raise MediaError(
             f"decoding {width} x {height} pixels needs about {need // 1_000_000} MB, past the limit of"
@@ -77,7 +78,7 @@ def jpeg_structure(jpeg: Jpeg, container: Container, data: bytes, limits: Limits
         # Between scans a decoder keeps all coefficients, two bytes each.
         most = max(c.horizontal for c in jpeg.components) * max(c.vertical for c in jpeg.components)
         share = sum(c.horizontal * c.vertical for c in jpeg.components) / most
-        need = len(data) + jpeg.width * jpeg.height * (3 + 2 * share)
+        need = 2 * len(data) + jpeg.width * jpeg.height * (3 + 2 * share)
         if need > limits.max_decoded_bytes:
             raise MediaError(
                 f"decoding {jpeg.width} x {jpeg.height} pixels in {jpeg.scans} scans needs about"
