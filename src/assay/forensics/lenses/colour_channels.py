@@ -83,9 +83,12 @@ def weighted(rgb: Rgb, weights: npt.ArrayLike, *, centred: bool) -> tuple[npt.ND
 
 def hue(rgb: Rgb) -> Rgb:
     """Hue and saturation at full brightness; black where the brightest channel is below 16."""
-    hsv = cv2.cvtColor(rgb, cv2.COLOR_RGB2HSV)
-    hsv[..., 2] = np.where(hsv[..., 2] < _DARKEST, 0, 255)
-    return np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), dtype=np.uint8)
+    result = np.empty_like(rgb)
+    for band, _, _ in bands(rgb.shape[0]):
+        hsv = cv2.cvtColor(rgb[band], cv2.COLOR_RGB2HSV)
+        hsv[..., 2] = np.where(hsv[..., 2] < _DARKEST, np.uint8(0), np.uint8(255))
+        result[band] = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
+    return result
 
 
 def lab(rgb: Rgb) -> tuple[Rgb, float]:

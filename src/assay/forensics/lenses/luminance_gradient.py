@@ -28,8 +28,8 @@ METHOD = Method(
     ),
     source=(
         "Gradient: I. Sobel, G. Feldman 1968; weights: H. Scharr, Optimale Operatoren in der digitalen "
-        "Bildverarbeitung, Heidelberg 2000, doi:10.11588/heidok.00000962. Use in forensics: N. Krawetz, Black Hat "
-        "USA 2008; light direction: M. K. Johnson, H. Farid, ACM MM&Sec 2005, doi:10.1145/1073170.1073171."
+        "Bildverarbeitung, Heidelberg 2000, doi:10.11588/heidok.00000962. Use in forensics: N. Krawetz, Black Hat DC "
+        "2008; light direction: M. K. Johnson, H. Farid, ACM MM&Sec 2005, doi:10.1145/1073170.1073171."
     ),
     error_rates=measured("luminance_gradient"),
 )
