@@ -22,7 +22,10 @@ class Maps(Protocol):
     ``wanted`` is False when nobody will look: lenses, which only show, then need not run.
     """
 
-    wanted: bool
+    @property
+    def wanted(self) -> bool:
+        """Whether anybody will look."""
+        ...
 
     def keep(self, method: str, record: Map, array: Array) -> Map:
         """Keep ``array`` and return ``record``, with its file named where one was written."""

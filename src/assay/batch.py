@@ -98,7 +98,7 @@ def run(
                 yield item, _await(window.next(), item, options, lambda: watch and watch(counters[0], counters[1]))
         finally:
             if not window.drained:
-                pool.stop()
+                pool.stop()  # type: ignore[no-untyped-call]
 
 
 class _Window:
