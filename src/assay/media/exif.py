@@ -99,9 +99,11 @@ class _Reader:
         if kind not in SIZES:
             self.remark(f"EXIF: {where}: {name} has the unknown type {kind}")
             return
+        # Some writers, Pillow among them, give UserComment the type BYTE.
+        text = kind in _STRINGS or (names is _TAGS and tag == _USER_COMMENT and kind == 1)
         if start + length > len(self.data):
             self.remark(f"EXIF: {where}: {name} reaches past the end of the block")
-            if kind not in _STRINGS or start >= len(self.data):
+            if not text or start >= len(self.data):
                 return
             length = len(self.data) - start
         if names is _TAGS and tag == _MAKER_NOTE:
@@ -112,7 +114,7 @@ class _Reader:
             if length <= self.limits.max_metadata_bytes:
                 self.found.blocks.setdefault(_BLOCKS[tag], self.data[start : start + length])
             return
-        if kind in _STRINGS or tag in _WINDOWS_TEXT:
+        if text or tag in _WINDOWS_TEXT:
             length = min(length, _MAX_TEXT)
         elif entry.count > _MAX_NUMBERS:
             self.remark(f"EXIF: {where}: {name} holds {entry.count} numbers and was left out")
@@ -122,7 +124,7 @@ class _Reader:
             self.remark("EXIF: more values than the limit allows")
             return
         raw = self.data[start : start + length]
-        into[name] = _bytes(raw, tag, kind, names) if kind in _STRINGS else self.numbers(raw, kind, tag)
+        into[name] = _bytes(raw, tag, kind, names) if text else self.numbers(raw, kind, tag)
 
     def numbers(self, raw: bytes, kind: int, tag: int) -> Value:
         """One number or a tuple of them; text for Windows' own tags."""
