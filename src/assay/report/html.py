@@ -26,6 +26,9 @@ MAX_SIDE = 1600
 BUDGET = 7_500_000
 """Bytes that all maps together may take, before Base64."""
 
+LOSSLESS_CELLS = 400_000
+"""Up to so many cells a map is tried without loss; beyond, the trial would take too long."""
+
 
 @dataclass(frozen=True)
 class _Placed:
@@ -125,16 +128,18 @@ def _picture(folder: Path) -> str:
 
 
 def _pack(layer: Layer, budget: int) -> str:
-    """The layer as a data URI: without loss where that fits in ``budget`` bytes, else as JPEG or WebP, ever smaller."""
+    """The layer as a data URI: without loss where it is small, else as JPEG (or WebP, for its alpha), made coarser
+    until it fits in ``budget`` bytes.
+    """
     pixels = layer.pixels
-    data = _encode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 6])
-    if len(data) <= budget // 2:
-        return _uri(data, "png")
+    if pixels.shape[0] * pixels.shape[1] <= LOSSLESS_CELLS:
+        data = _encode(".png", pixels, [])
+        if len(data) <= budget:
+            return _uri(data, "png")
     kind, flag = ("webp", cv2.IMWRITE_WEBP_QUALITY) if layer.heat else ("jpeg", cv2.IMWRITE_JPEG_QUALITY)
-    extension = ".webp" if layer.heat else ".jpg"
     for quality, scale in ((88, 1.0), (80, 1.0), (72, 0.8), (65, 0.6), (60, 0.4), (50, 0.25)):
         small = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else pixels
-        data = _encode(extension, small, [flag, quality])
+        data = _encode(f".{kind}", small, [flag, quality])
         if len(data) <= budget:
             break
     return _uri(data, kind)

@@ -41,7 +41,7 @@ def _row(result: Report | Failure, link: str | None) -> dict[str, object]:
     return row | {
         "failed": False,
         "facts": f"{subject.format.upper()}, {subject.width} × {subject.height}, {words.size(subject.bytes)}",
-        "headline": words.headline(conclusion),
+        "headline": words.headline(result),
         "rank": conclusion.strength.rank,
         "calibration": "" if conclusion.calibrated else words.UNCALIBRATED,
         "top": f"{titles.get(top.method, top.method)}: {plain(top.says)}" if top else "",

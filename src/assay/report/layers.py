@@ -118,21 +118,29 @@ def blend(base: Pixels, layer: Layer, full: tuple[int, int], opacity: float) -> 
     rows, columns = base.shape[:2]
     sx, sy = columns / full[0], rows / full[1]
     x, y, w, h = layer.box
-    move = np.array([[w * sx / layer.pixels.shape[1], 0, x * sx], [0, h * sy / layer.pixels.shape[0], y * sy]])
-    # warpAffine puts the centres of pixels, not their corners, at whole numbers.
-    move[:, 2] += (move[:, 0] + move[:, 1] - 1) / 2
-    how = cv2.INTER_NEAREST if layer.crisp else cv2.INTER_LINEAR
-    over = cv2.warpAffine(layer.pixels, move, (columns, rows), flags=how, borderMode=cv2.BORDER_REPLICATE)
-    share = np.zeros((rows, columns, 1), np.float32)
-    share[max(0, round(y * sy)) : round((y + h) * sy), max(0, round(x * sx)) : round((x + w) * sx)] = opacity
+    left, top = round(x * sx), round(y * sy)
+    wide, high = max(1, round((x + w) * sx) - left), max(1, round((y + h) * sy) - top)
+    over = _resized(layer.pixels, wide, high, crisp=layer.crisp)
+    share = np.full((high, wide, 1), opacity, np.float32)
     colour = over[..., :3]
     if layer.unknown is not None:
-        blind = cv2.warpAffine(layer.unknown.astype(np.uint8), move, (columns, rows), flags=cv2.INTER_NEAREST)
-        colour = np.where(blind[..., None] > 0, _hatch(rows, columns), colour)
-        over[blind > 0, 3] = 255
+        unknown = _resized(layer.unknown.astype(np.uint8), wide, high, crisp=True)[..., None] > 0
+        colour = np.where(unknown, _hatch(high, wide), colour)
+        over[..., 3:][unknown] = 255
     if layer.heat:
         share *= over[..., 3:].astype(np.float32) / 255
-    return np.rint(base * (1 - share) + colour * share).astype(np.uint8)
+    inside = np.s_[max(0, -top) : max(0, rows - top), max(0, -left) : max(0, columns - left)]
+    target = np.s_[max(0, top) : max(0, top + high), max(0, left) : max(0, left + wide)]
+    result = base.astype(np.float32)
+    result[target] += (colour[inside] - result[target]) * share[inside]
+    return np.rint(result).astype(np.uint8)
+
+
+def _resized(pixels: Pixels, wide: int, high: int, *, crisp: bool) -> Pixels:
+    # Where cells are smaller than pixels their average is shown, not a sample that may miss what matters.
+    shrinks = wide < pixels.shape[1] or high < pixels.shape[0]
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_NEAREST if crisp else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(pixels, (wide, high), interpolation=how), np.uint8)
 
 
 def _hatch(rows: int, columns: int) -> Pixels:

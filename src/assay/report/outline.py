@@ -121,9 +121,10 @@ class Outline:
     digests: tuple[tuple[str, str], ...]
     for_: tuple[Line, ...]
     against: tuple[Line, ...]
-    not_judged: tuple[Line, ...]
     sections: tuple[Section, ...]
     gaps: tuple[Line, ...]
+    no_gaps: str
+    left_out: tuple[str, ...]
     how: tuple[Table, ...]
     examined_at: str
     assay: str
@@ -141,7 +142,7 @@ def outline(report: Report) -> Outline:
     environment = report.environment
     return Outline(
         name=plain(PurePath(report.subject.path).name or report.subject.path),
-        headline=words.headline(report.conclusion),
+        headline=words.headline(report),
         verdict=words.verdict(report.conclusion),
         rank=report.conclusion.strength.rank,
         calibration="calibrated" if report.conclusion.calibrated else words.UNCALIBRATED,
@@ -152,13 +153,14 @@ def outline(report: Report) -> Outline:
         ),
         for_=tuple(_statement(s, cards) for s in report.conclusion.for_),
         against=tuple(_statement(s, cards) for s in report.conclusion.against),
-        not_judged=tuple(_gap(a, cards) for a in report.abstentions if a.reason is not Reason.NOT_ASKED),
         sections=tuple(_sections(report, cards)),
-        gaps=tuple(_gap(a, cards) for a in report.abstentions),
+        gaps=tuple(_gap(a, cards) for a in report.abstentions if a.reason is not Reason.NOT_ASKED),
+        no_gaps="Every method that was run could judge." if words.judging(report) else "No method that judges was run.",
+        left_out=(*words.left_out(report), words.NOT_JUDGED_EVER),
         how=(
-            _pairs("Options", environment.options),
-            _pairs("Libraries", {"python": environment.python, **environment.libraries}),
-            _pairs("Seconds taken", report.seconds),
+            _pairs("Options", dict(sorted(environment.options.items()))),
+            _pairs("Libraries", {"python": environment.python, **dict(sorted(environment.libraries.items()))}),
+            _pairs("Seconds taken", dict(sorted(report.seconds.items()))),
         ),
         examined_at=when(report.examined_at),
         assay=plain(environment.assay),

@@ -21,6 +21,9 @@ from assay.report.outline import Outline, outline
 SIDE = 1000
 """Longest side, in pixels, of a picture in the document: 260 dots an inch where two stand side by side."""
 
+SMALL_SIDE = 560
+"""The same where three stand abreast."""
+
 OPACITY = 0.75
 
 
@@ -52,31 +55,31 @@ def render_pdf(report: Report, folder: Path) -> bytes:
 def _figures(
     report: Report, laid: Outline, folder: Path, base: Pixels | None, root: Path
 ) -> dict[str, dict[str, Any]]:
-    """Write the picture and, for each finding, its most telling map laid over it; returns what the template asks of
-    them by the map's key.
+    """Write the picture, and each map laid over it, small unless it is the most telling one of a finding that judges;
+    returns what the template asks of them by the map's key.
     """
     width, height = maps.upright_size(report.subject)
     if base is None:
         factor = min(1.0, SIDE / max(width, height))
         base = np.full((max(1, round(height * factor)), max(1, round(width * factor)), 3), 136, np.uint8)
-    base = _fit(base)
-    _write(root / "picture.jpg", base)
-    wanted = {e.telling for s in laid.sections for e in s.entries}
+    large, small = _fit(base, SIDE), _fit(base, SMALL_SIDE)
+    _write(root / "picture.jpg", large)
+    telling = {e.telling for s in laid.sections if not s.lenses for e in s.entries}
     figures = {}
     for layer in maps.layers(report, folder, SIDE):
-        if layer.key in wanted:
-            opacity = OPACITY if layer.heat else 1.0
-            _write(root / f"{layer.key}.jpg", maps.blend(base, layer, (width, height), opacity))
-            figures[layer.key] = {"file": f"{layer.key}.jpg", "unknown": layer.unknown is not None}
+        ground = large if layer.key in telling else small
+        opacity = OPACITY if layer.heat else 1.0
+        _write(root / f"{layer.key}.jpg", maps.blend(ground, layer, (width, height), opacity))
+        figures[layer.key] = {"file": f"{layer.key}.jpg", "unknown": layer.unknown is not None}
     return figures
 
 
-def _fit(pixels: Pixels) -> Pixels:
-    factor = SIDE / max(pixels.shape[:2])
+def _fit(pixels: Pixels, side: int) -> Pixels:
+    factor = side / max(pixels.shape[:2])
     if factor >= 1:
         return pixels
-    side = (max(1, round(pixels.shape[1] * factor)), max(1, round(pixels.shape[0] * factor)))
-    return np.asarray(cv2.resize(pixels, side, interpolation=cv2.INTER_AREA), np.uint8)
+    shape = (max(1, round(pixels.shape[1] * factor)), max(1, round(pixels.shape[0] * factor)))
+    return np.asarray(cv2.resize(pixels, shape, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _write(path: Path, pixels: Pixels) -> None:

@@ -63,9 +63,9 @@ def _one(report: Report, console: Console) -> None:
     console.print()
     calibrated = "" if conclusion.calibrated else f"  ({words.UNCALIBRATED})"
     style = _STYLES[Direction.NEUTRAL if conclusion.strength is Strength.NONE else Direction.FOR]
-    console.print(Text.assemble((words.headline(conclusion), f"bold {style}".replace("dim", "").strip()), calibrated))
+    console.print(Text.assemble((words.headline(report), f"bold {style}".replace("dim", "").strip()), calibrated))
     console.print(Text(words.verdict(conclusion)))
-    judging = [f for f in report.findings if f.method not in cards or cards[f.method].group != words.LENSES]
+    judging = words.judging(report)
     if judging:
         console.print()
         _judging(_ranked(judging), cards, console)
@@ -74,6 +74,8 @@ def _one(report: Report, console: Console) -> None:
     if lenses:
         names = ", ".join(_title(f.method, cards) for f in lenses)
         console.print(Text.assemble(("\nDrawn to look at, judging nothing: ", "bold"), names))
+    for sentence in words.left_out(report):
+        console.print(Text(f"\n{sentence}", "dim"))
 
 
 def _ranked(findings: Iterable[Finding]) -> list[Finding]:
@@ -138,7 +140,7 @@ def _many(results: Sequence[Report | Failure], console: Console) -> None:
         conclusion, subject = result.conclusion, result.subject
         facts = (subject.format.upper(), f"{subject.width}×{subject.height}") if wide else ()
         style = "" if conclusion.strength is Strength.NONE else _STYLES[Direction.FOR]
-        verdict = Text(words.headline(conclusion), style)
+        verdict = Text(words.headline(result), style)
         if not conclusion.calibrated:
             verdict.append(f" ({words.UNCALIBRATED})", "dim")
         cards = {m.id: m for m in result.methods}

@@ -5,10 +5,13 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-from assay.evidence import Conclusion, Direction, Finding, Reason, Strength
+from assay.evidence import Conclusion, Direction, Finding, Reason, Report, Strength
 
 UNCALIBRATED = "uncalibrated"
 NOT_PROOF = "That is not proof that the picture is genuine."
+NOT_JUDGED_EVER = (
+    "Nor does this report judge whether the scene is real, where and when it was taken, or what its caption claims."
+)
 NO_SIGN_IS_NOT_PROOF = "A picture without a sign of alteration is not thereby genuine."
 
 SCALE_MEANS = (
@@ -86,13 +89,36 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
 )
 
 
-def headline(conclusion: Conclusion) -> str:
+def judging(report: Report) -> list[Finding]:
+    """The findings of methods that judge: all but those of lenses."""
+    lenses = {m.id for m in report.methods if m.group == LENSES}
+    return [f for f in report.findings if f.method not in lenses]
+
+
+def headline(report: Report) -> str:
     """The verdict in a few words."""
-    if conclusion.strength is Strength.NONE:
-        return "No sign of alteration was found"
-    if conclusion.strength is Strength.WEAK:
+    strength = report.conclusion.strength
+    if strength is Strength.NONE:
+        return "No sign of alteration was found" if judging(report) else "No method judged this picture"
+    if strength is Strength.WEAK:
         return "Weak signs of alteration only"
-    return f"{conclusion.strength.words.capitalize()} support for alteration"
+    return f"{strength.words.capitalize()} support for alteration"
+
+
+def left_out(report: Report) -> list[str]:
+    """What the request itself kept from being looked at, in sentences."""
+    titles = {m.id: plain(m.title) for m in report.methods}
+    only, skip = (report.environment.options.get(name) or () for name in ("only", "skip"))
+    sentences = []
+    if only:
+        names = ", ".join(titles.get(i, i) for i in only)
+        sentences.append(f"Only this was asked for: {names}. No other method was run.")
+    if skip:
+        sentences.append(f"Left out on request: {', '.join(titles.get(i, i) for i in skip)}.")
+    unseen = [titles[a.method] for a in report.abstentions if a.reason is Reason.NOT_ASKED and a.method in titles]
+    if unseen:
+        sentences.append(f"Not drawn, as no picture of it was asked for: {', '.join(unseen)}.")
+    return sentences
 
 
 def verdict(conclusion: Conclusion) -> str:

@@ -8,8 +8,13 @@
   const [W, H] = [Number(root.dataset.width), Number(root.dataset.height)];
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   const canvases = [...document.querySelectorAll(".canvas")];
-  const state = { map: "", mode: "overlay", opacity: 0.75, finding: "", region: 0, view: [0, 0, W, H] };
+  const state = { map: "", mode: "overlay", opacity: { heat: 0.75, view: 1 }, boxes: true, finding: "", region: 0, view: [0, 0, W, H] };
   let timer = 0;
+
+  /** Heat lies thinly over the picture; a view is a picture itself. */
+  function kind() {
+    return maps[state.map]?.heat ? "heat" : "view";
+  }
 
   function show() {
     const map = maps[state.map];
@@ -17,13 +22,16 @@
     $("panes").classList.toggle("two", both);
     $("pane-b").hidden = !both;
     $("layer").setAttribute("href", map && !both ? "#" + state.map : "#nothing");
-    $("layer").setAttribute("opacity", String(state.opacity));
+    const opacity = state.opacity[kind()];
+    $("layer").setAttribute("opacity", String(opacity));
     $("layer-b").setAttribute("href", both ? "#" + state.map : "#nothing");
     $("caption-a").textContent = !map ? "The picture" : both ? "The picture" : "The picture with " + map.name;
     $("caption-b").textContent = map ? map.name : "";
     $("choose").value = state.map;
     $("opacity").disabled = !map || both;
-    $("opacity-out").textContent = Math.round(state.opacity * 100) + " %";
+    $("opacity").value = String(Math.round(opacity * 100));
+    $("opacity-out").textContent = Math.round(opacity * 100) + " %";
+    $("marks").hidden = !document.querySelector(`.viewer .boxes[data-finding="${CSS.escape(state.finding)}"]`);
     for (const input of document.querySelectorAll("input[name=mode]")) {
       input.checked = input.value === state.mode;
       input.disabled = !map;
@@ -44,7 +52,7 @@
       thumb.setAttribute("aria-pressed", String(thumb.dataset.map === state.map));
     }
     for (const group of document.querySelectorAll(".viewer .boxes")) {
-      group.toggleAttribute("hidden", group.dataset.finding !== state.finding);
+      group.toggleAttribute("hidden", !state.boxes || group.dataset.finding !== state.finding);
       for (const box of group.children) {
         box.classList.toggle("here", Number(box.dataset.region) === state.region);
       }
@@ -123,6 +131,8 @@
     }
     state.finding = finding;
     state.region = region;
+    state.boxes = true;
+    $("regions").checked = true;
     const [x, y, w, h] = ["x", "y", "width", "height"].map((name) => Number(box.dataset[name]));
     const width = Math.min(W, Math.max(w * 2.5, ((h * 2.5) * W) / H, W / 6));
     place(x + w / 2 - width / 2, y + h / 2 - (width * H) / W / 2, width);
@@ -145,7 +155,11 @@
 
   $("choose").addEventListener("change", (event) => choose(event.target.value));
   $("opacity").addEventListener("input", (event) => {
-    state.opacity = Number(event.target.value) / 100;
+    state.opacity[kind()] = Number(event.target.value) / 100;
+    show();
+  });
+  $("regions").addEventListener("change", (event) => {
+    state.boxes = event.target.checked;
     show();
   });
   for (const input of document.querySelectorAll("input[name=mode]")) {
