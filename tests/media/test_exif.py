@@ -6,11 +6,13 @@ import struct
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from assay.media import Limits, exif
+
+QUICK = settings(max_examples=100, deadline=2000, suppress_health_check=[HealthCheck.too_slow])
 
 
 def tiff(*directories: list[tuple[int, int, int, bytes]], order: str = "<") -> bytes:
@@ -139,6 +141,7 @@ def test_a_broken_position_is_left_out() -> None:
     assert exif.parse(inner + gps).gps == {}
 
 
+@QUICK
 @given(st.binary(max_size=400))
 def test_any_bytes(data: bytes) -> None:
     exif.parse(data)
@@ -146,7 +149,7 @@ def test_any_bytes(data: bytes) -> None:
     exif.jpeg_size(b"\xff\xd8" + data)
 
 
-@settings(max_examples=200)
+@QUICK
 @given(st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), max_size=12), st.integers(0, 400))
 def test_any_damage(changes: list[tuple[int, int]], keep: int) -> None:
     block = bytearray(sample())

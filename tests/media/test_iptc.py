@@ -3,11 +3,13 @@
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import ImageCms
 
 from assay.media import icc, iptc
+
+QUICK = settings(max_examples=100, deadline=2000, suppress_health_check=[HealthCheck.too_slow])
 
 
 def dataset(record: int, number: int, value: bytes) -> bytes:
@@ -98,6 +100,7 @@ def test_description_of_a_profile() -> None:
     assert icc.description(b"") == icc.description(made[:140]) == icc.description(b"\0" * 300) == ""
 
 
+@QUICK
 @given(st.binary(max_size=300))
 def test_any_bytes(data: bytes) -> None:
     iptc.parse(data)
@@ -110,6 +113,7 @@ def test_any_bytes(data: bytes) -> None:
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
+@QUICK
 @given(st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), max_size=12))
 def test_any_damage(changes: list[tuple[int, int]]) -> None:
     iim = UTF8 + dataset(2, 120, b"caption")

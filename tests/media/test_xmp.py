@@ -3,10 +3,12 @@
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from assay.media import xmp
+
+QUICK = settings(max_examples=100, deadline=2000, suppress_health_check=[HealthCheck.too_slow])
 
 HEAD = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">'
 RDF = (
@@ -119,13 +121,14 @@ def test_long_texts_are_cut_and_hostile_sizes_end_soon() -> None:
     assert time.perf_counter() - started < 5
 
 
+@QUICK
 @given(st.binary(max_size=300))
 def test_any_bytes(data: bytes) -> None:
     xmp.parse(data)
     xmp.parse(b"<rdf:RDF" + data)
 
 
-@settings(max_examples=150)
+@QUICK
 @given(st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), max_size=6), st.integers(0, 2000))
 def test_any_damage(changes: list[tuple[int, int]], keep: int) -> None:
     damaged = bytearray(FULL)

@@ -68,12 +68,12 @@ def read(media: "Media") -> Metadata:
 def assemble(payloads: Mapping[str, bytes], text: Iterable[tuple[str, str]], limits: Limits) -> Metadata:
     """Parse the raw blocks, keyed as in ``Container.payloads``."""
     blocks = dict(payloads)
-    words: dict[str, str] = {}
+    words: dict[str, list[str]] = {}
     for keyword, value in text:
         raw = _RAW_PROFILE.fullmatch(keyword)
         if raw and raw[1] in _RAW_NAMES:
             blocks.setdefault(_RAW_NAMES[raw[1]], _raw_profile(value))
-        words[keyword] = f"{words[keyword]}\n{value}" if keyword in words else value
+        words.setdefault(keyword, []).append(value)
     remarks: list[str] = []
     tags = exif.Exif()
     if block := blocks.get("exif"):
@@ -100,7 +100,7 @@ def assemble(payloads: Mapping[str, bytes], text: Iterable[tuple[str, str]], lim
     profile = blocks.get("icc", b"")
     return Metadata(
         exif=tags.exif, gps=tags.gps, thumbnail=tags.thumbnail, interop=tags.interop, xmp=packet.values,
-        xmp_raw=packet.raw, history=packet.history, iptc=datasets, text=words, photoshop=tuple(bim.data),
+        xmp_raw=packet.raw, history=packet.history, iptc=datasets, text={k: "\n".join(v) for k, v in words.items()}, photoshop=tuple(bim.data),
         photoshop_info=bim.info, icc=icc.description(profile), icc_bytes=len(profile), maker_note=tags.maker_note,
         remarks=tuple(remarks),
     )  # fmt: skip
