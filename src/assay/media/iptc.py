@@ -68,10 +68,11 @@ def resources(block: bytes) -> Resources:
     found = Resources()
     at = 14 if block.startswith(b"Photoshop 3.0\0") else 0
     for _ in range(_MAX_RESOURCES):
-        if len(block) - at < 12 or not block[at:].strip(b"\0"):
+        if len(block) - at < 12:
             break
         if block[at : at + 4] not in _SIGNATURES:
-            found.remarks.append("Photoshop: a resource does not begin with 8BIM")
+            if block[at:].strip(b"\0"):
+                found.remarks.append("Photoshop: a resource does not begin with 8BIM")
             break
         id_ = int.from_bytes(block[at + 4 : at + 6], "big")
         at += 6

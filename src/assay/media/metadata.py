@@ -100,7 +100,8 @@ def assemble(payloads: Mapping[str, bytes], text: Iterable[tuple[str, str]], lim
     profile = blocks.get("icc", b"")
     return Metadata(
         exif=tags.exif, gps=tags.gps, thumbnail=tags.thumbnail, interop=tags.interop, xmp=packet.values,
-        xmp_raw=packet.raw, history=packet.history, iptc=datasets, text={k: "\n".join(v) for k, v in words.items()}, photoshop=tuple(bim.data),
+        xmp_raw=packet.raw, history=packet.history, iptc=datasets, photoshop=tuple(bim.data),
+        text={keyword: "\n".join(values) for keyword, values in words.items()},
         photoshop_info=bim.info, icc=icc.description(profile), icc_bytes=len(profile), maker_note=tags.maker_note,
         remarks=tuple(remarks),
     )  # fmt: skip

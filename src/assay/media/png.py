@@ -33,6 +33,7 @@ def parse(data: bytes, limits: Limits) -> Structure:
     remarks: list[str] = []
     payloads: dict[str, bytes] = {}
     text: list[tuple[str, str]] = []
+    grown = 0
     at, size, frames = 8, len(data), 1
     while not parts or parts[-1].name != "IEND":
         if at + 12 > size:
@@ -76,6 +77,9 @@ def parse(data: bytes, limits: Limits) -> Structure:
             else:
                 keyword, value = pair
                 note = keyword
+                grown += len(value)
+                if grown > limits.max_metadata_bytes:
+                    raise MediaError(f"the PNG's text grows past {limits.max_metadata_bytes} bytes", "too_large")
                 if keyword == "XML:com.adobe.xmp":
                     payloads.setdefault("xmp", value)
                 else:
@@ -88,8 +92,6 @@ def parse(data: bytes, limits: Limits) -> Structure:
     width, height, bits, mode = _header(data, parts[0])
     if mode == "P" and "PLTE" not in names:
         raise MediaError("the PNG lacks its palette", "malformed")
-    if sum(len(value) for _, value in text) > limits.max_metadata_bytes:
-        raise MediaError(f"the PNG's text grows past {limits.max_metadata_bytes} bytes", "too_large")
     container = Container(
         parts=(Part("signature", 0, 8), *parts, *trailing_parts(data, at)), end=at, size=size,
         remarks=tuple(remarks), payloads={key: value for key, value in payloads.items() if value}, text=tuple(text),

@@ -15,7 +15,9 @@ import msgspec
 from assay.evidence import Direction, Strength
 from assay.forensics.structure.facts import Facts, date, shown
 
+# Characters that one condition searches: of one value, and in all. Patterns run at a few MB a second at worst.
 _LONGEST = 100_000
+_MOST = 1_000_000
 # Severity as a person reads it, by rank of the strength.
 SEVERITIES = ("information", "low", "medium", "high", "high", "high")
 
@@ -36,9 +38,12 @@ class Matches(Condition, frozen=True):
     pattern: str
 
     def holds(self, facts: Facts) -> str | None:
+        left = _MOST
         for field in self.fields:
             for name, value in facts.get(field):
-                found = _compiled(self.pattern).search(str(value)[:_LONGEST])
+                text = str(value)[: min(_LONGEST, left)]
+                left -= len(text)
+                found = _compiled(self.pattern).search(text)
                 if found:
                     whole = str(value)
                     return f"{name}: {whole if len(whole) <= 200 else found[0]}"
