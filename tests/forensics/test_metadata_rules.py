@@ -2,6 +2,7 @@
 
 import io
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -406,6 +407,13 @@ def test_dates(text: str, parts: tuple[int, ...] | None) -> None:
 )  # fmt: skip
 def test_no_facts_upset_a_rule(values: dict[str, object]) -> None:
     judge(Facts(values))
+
+
+def test_a_flood_of_text_is_searched_in_part() -> None:
+    flood = {f"text:k{i}": "steps: 1 " * 11_000 for i in range(30)}
+    started = time.perf_counter()
+    assert judge(Facts(BASE | flood)).strength is Strength.NONE
+    assert time.perf_counter() - started < 10
 
 
 def encoded(format_: str, size: tuple[int, int] = (64, 48), mode: str = "RGB", **options: object) -> bytes:

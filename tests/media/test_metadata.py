@@ -105,6 +105,24 @@ def test_photoshop_and_iptc_of_a_jpeg() -> None:
     assert found.photoshop_info["CaptionDigestMatches"] == 1
 
 
+def test_a_digest_of_zeros_is_none() -> None:
+    unset = b"8BIM\x04\x25\0\0\0\0\0\x10" + bytes(16)
+    assert "CaptionDigestMatches" not in assemble({"photoshop": unset}, [], Limits()).photoshop_info
+    wrong = unset[:-1] + b"\1"
+    assert assemble({"photoshop": wrong}, [], Limits()).photoshop_info["CaptionDigestMatches"] == 0
+
+
+def test_text_is_bounded_in_all() -> None:
+    text = PngInfo()
+    for name in ("One", "Two", "Three"):
+        text.add_text(name, "A" * 2000, zip=True)
+    data = saved("PNG", pnginfo=text)
+    assert len(Media.open(data).metadata.text) == 3
+    with pytest.raises(MediaError) as caught:
+        Media.open(data, limits=Limits(max_metadata_bytes=5000)).metadata  # noqa: B018
+    assert caught.value.reason == "too_large"
+
+
 def test_raw_profiles_of_imagemagick() -> None:
     raw = b"Exif\0\0" + block().tobytes().removeprefix(b"Exif\0\0")
     lines = f"\nexif\n{len(raw):8}\n" + "\n".join(raw.hex()[i : i + 72] for i in range(0, 2 * len(raw), 72))

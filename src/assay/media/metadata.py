@@ -94,7 +94,8 @@ def assemble(payloads: Mapping[str, bytes], text: Iterable[tuple[str, str]], lim
     iim = bim.data.get(iptc.IIM) or blocks.get("iptc", b"")
     datasets, broken = iptc.parse(iim)
     remarks += broken
-    if "CaptionDigest" in bim.info:
+    # Photoshop writes a digest of zeros where it saw no caption.
+    if bim.info.get("CaptionDigest", "").strip("0"):
         digest = hashlib.md5(iim, usedforsecurity=False).hexdigest()
         bim.info["CaptionDigestMatches"] = int(digest == bim.info["CaptionDigest"])
     profile = blocks.get("icc", b"")
