@@ -109,6 +109,11 @@ def _first_hits(rows: Floats, depths: Floats, height: int) -> Floats:
     return out
 
 
+def _beside(field: Floats, step: int) -> Floats:
+    """The value ``step`` columns to the left of each, that of the border beyond it."""
+    return field[:, np.clip(np.arange(field.shape[1]) - step, 0, field.shape[1] - 1)]
+
+
 def _sky(rng: np.random.Generator, land: _Land, size: tuple[int, int], horizon: float, sun: Floats) -> Floats:
     width, height = size
     up = np.clip((horizon - np.arange(height, dtype=np.float32)) / max(horizon, 1), 0, 1)[:, None]
@@ -120,7 +125,7 @@ def _sky(rng: np.random.Generator, land: _Land, size: tuple[int, int], horizon: 
     puff = land(land.tint, across * far * 60 + rng.uniform(0, 500), far * 90 + 0 * across, 1.0)
     puff += 0.6 * land(land.tint, across * far * 200, far * 300 + 0 * across, 1.0)
     cover = np.clip((puff - rng.uniform(0.1, 0.9)) / 1.8, 0, 1)[..., None]
-    shade = 0.72 + 0.25 * np.clip(puff - np.roll(puff, int(np.sign(sun[0]) * 6), 1) + 0.5, 0, 1)[..., None]
+    shade = 0.72 + 0.25 * np.clip(puff - _beside(puff, int(np.sign(sun[0])) * 6) + 0.5, 0, 1)[..., None]
     return np.asarray(sky * (1 - cover) + shade * np.array([1.0, 0.99, 0.97], np.float32) * cover, np.float32)
 
 
@@ -137,7 +142,7 @@ def _ground(land: _Land, place: tuple[Floats, Floats], depth: Floats, focal: flo
         # An octave that is finer than the pixels would only shimmer.
         weight = np.clip(wave / (2 * footprint) - 0.5, 0, 1)
         fine += np.float32(0.5) * weight * land(land.tint, x, z, wave / 16)
-    bumps = 0.5 * (fine - np.roll(fine, 1, 1))
+    bumps = 0.5 * (fine - _beside(fine, 1))
     light = np.clip(sun[1] - slope_x * sun[0] - slope_z * sun[2] + bumps, 0.02, None) / np.sqrt(
         1 + slope_x**2 + slope_z**2
     )
