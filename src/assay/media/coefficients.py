@@ -17,7 +17,7 @@ from jpeglib._bind import CJpegLib
 from scipy.fft import idctn
 
 from assay.errors import MediaError
-from assay.media.jpeg import Jpeg
+from assay.media.jpeg import Jpeg, divisible
 from assay.media.pillow import mute
 
 Blocks = npt.NDArray[np.int16]
@@ -61,13 +61,12 @@ def readable(jpeg: Jpeg) -> bool:
     """Whether the coefficients of a JPEG can be had: 8-bit baseline, extended or progressive Huffman coding of 1, 3
     or 4 components whose sampling factors divide the largest, and at most 65,500 pixels a side.
     """
-    top = _top(jpeg)
     return (
         jpeg.process in {"baseline", "extended", "progressive"}
         and jpeg.precision == 8
         and len(jpeg.components) in {1, 3, 4}
         and max(jpeg.width, jpeg.height) <= _LARGEST
-        and all(top[0] % c.vertical == 0 and top[1] % c.horizontal == 0 for c in jpeg.components)
+        and divisible(jpeg)
         and len(jpeg.huffman) > 0
     )
 

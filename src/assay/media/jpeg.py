@@ -364,4 +364,11 @@ def parse(data: bytes, limits: Limits | None = None) -> Jpeg:
     )  # fmt: skip
 
 
-__all__ = ["Component", "HuffmanTable", "Jpeg", "Segment", "parse", "walk"]
+def divisible(jpeg: Jpeg) -> bool:
+    """Whether every component's sampling factors divide the largest; libjpeg reads no others."""
+    highest = max(component.vertical for component in jpeg.components)
+    widest = max(component.horizontal for component in jpeg.components)
+    return all(highest % c.vertical == 0 and widest % c.horizontal == 0 for c in jpeg.components)
+
+
+__all__ = ["Component", "HuffmanTable", "Jpeg", "Segment", "divisible", "parse", "walk"]

@@ -15,7 +15,7 @@ import simplejpeg
 from PIL import Image
 
 from assay.errors import MediaError
-from assay.media.jpeg import DHT, DQT, DRI, FRAMES, SOS, Jpeg
+from assay.media.jpeg import DHT, DQT, DRI, FRAMES, SOS, Jpeg, divisible
 from assay.media.pillow import quiet, rgb_of
 
 _EXTRANEOUS = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes before marker 0xd9")
@@ -70,6 +70,8 @@ class Decoder:
             raise MediaError(f"{what}{self.jpeg.process} JPEG is not read", "unsupported")
         if len(self.jpeg.components) == 2:
             raise MediaError("a JPEG of two colour components is not read", "unsupported")
+        if not divisible(self.jpeg):
+            raise MediaError("a JPEG whose sampling factors do not divide the largest is not read", "unsupported")
         grey = self.jpeg.colour == "grey"
         try:
             picture = self._strict("GRAY" if grey else "RGB")

@@ -45,7 +45,11 @@ class Media:
 
     @classmethod
     def open(
-        cls, source: str | PathLike[str] | bytes | BinaryIO, *, name: str | None = None, limits: Limits | None = None
+        cls,
+        source: str | PathLike[str] | bytes | bytearray | memoryview | BinaryIO,
+        *,
+        name: str | None = None,
+        limits: Limits | None = None,
     ) -> "Media":
         """Read a path, bytes or a binary stream, sniff its content, walk its structure and check its header against
         ``limits``.
@@ -136,7 +140,10 @@ class Media:
     def _decoded(self) -> pixels.Decoded:
         with _naming(self.name):
             if self._decoder is None:
-                return pixels.decode(self.data, self.format, self._structure)
+                found = pixels.decode(self.data, self.format, self._structure, self.limits)
+                if found[0].shape[:2] != (self.height, self.width):
+                    raise MediaError("the picture is not of the size that its header claims", "malformed")
+                return found
             samples = self._decoder.rgb()
             self._noticed += self._decoder.remarks
             return samples, None

@@ -10,7 +10,7 @@ import pillow_heif
 from PIL import Image
 
 from assay.errors import MediaError
-from assay.media import png
+from assay.media import png, tiff
 from assay.media.container import Container, Structure
 from assay.media.jpeg import Jpeg
 from assay.media.limits import Limits
@@ -44,7 +44,7 @@ def header_of(structure: Structure, format: str, data: bytes, limits: Limits) ->
             f"the header claims {width} x {height} = {width * height} pixels, past the limit of {limits.max_pixels}",
             "too_large",
         )
-    copies = 2 if format in {"jpeg", "png"} else 1
+    copies = 2 if format in {"jpeg", "png", "tiff"} else 1
     need = copies * len(data) + width * height * _cost(structure, format)
     if need > limits.max_decoded_bytes:
         raise MediaError(
@@ -98,7 +98,7 @@ def _exif_orientation(container: Container, limits: Limits) -> int:
     return value if 1 <= value <= 8 else 1
 
 
-def decode(data: bytes, format: str, structure: Structure) -> Decoded:  # noqa: A002
+def decode(data: bytes, format: str, structure: Structure, limits: Limits) -> Decoded:  # noqa: A002
     """Decode the first frame of anything but a JPEG. Raises MediaError."""
     if format == "heic":
         return _decode_heif(data)
@@ -107,11 +107,14 @@ def decode(data: bytes, format: str, structure: Structure) -> Decoded:  # noqa: 
         if deep:
             png.check_data(data, structure)
         data = png.bare(data, structure.container.parts)
+    elif format == "tiff":
+        data = tiff.unturned(data, limits)
     if deep:
         found = _decode_deep(data, structure)
         if found is not None:
             return found
-    with quiet(), Image.open(io.BytesIO(data), formats=(format.upper(),)) as image:
+    # libtiff prints what it finds wrong.
+    with quiet(), mute(), Image.open(io.BytesIO(data), formats=(format.upper(),)) as image:
         image.load()
         if (image.width, image.height) != (structure.width, structure.height):
             raise MediaError(
@@ -158,13 +161,13 @@ def _numbers(array: npt.NDArray[np.generic]) -> Samples:
 
 
 def _heif(data: bytes) -> pillow_heif.HeifFile:
-    with quiet():
+    with quiet(), mute():
         return pillow_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
 
 
 def _decode_heif(data: bytes) -> Decoded:
     file = _heif(data)
-    with quiet():
+    with quiet(), mute():
         array = np.asarray(file)
     if array.ndim == 2:
         array = array[..., None]

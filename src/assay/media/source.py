@@ -23,11 +23,12 @@ def read_path(path: str | PathLike[str], limits: Limits) -> bytes:
         raise MediaError("there is no such file", "missing") from None
     except OSError as error:
         raise MediaError(f"cannot be opened: {error.strerror}", "unreadable") from error
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):
+        os.close(descriptor)
+        what = next((name for test, name in _KINDS if test(found.st_mode)), "no plain file")
+        raise MediaError(f"is {what}, not a picture file", "unreadable")
     with os.fdopen(descriptor, "rb") as stream:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            what = next((name for test, name in _KINDS if test(found.st_mode)), "no plain file")
-            raise MediaError(f"is {what}, not a picture file", "unreadable")
         if found.st_size > limits.max_bytes:
             raise _too_large(found.st_size, limits)
         try:

@@ -12,6 +12,9 @@ COMPRESSIONS = {
 }  # fmt: skip
 MAX_EMBEDDED = 64
 
+#: Fields without which a picture cannot be decoded: bits, strips, tiles, palette, sample format.
+NEEDED = {258, 273, 279, 320, 324, 325, 339}
+
 
 def parse(data: bytes, limits: Limits) -> Structure:
     """Walk all directories. Raises MediaError (``truncated``, ``malformed``, ``too_large``, ``too_deep``)."""
@@ -19,8 +22,8 @@ def parse(data: bytes, limits: Limits) -> Structure:
     tiff = Tiff(data, limits)
     directories = list(tiff.directories())
     if not directories or directories[0].name != "IFD0":
-        where = "truncated" if tiff.first > size else "malformed"
-        raise MediaError(f"the TIFF's first directory at offset {tiff.first} cannot be read", where)
+        what = f"the TIFF's first directory is due at offset {tiff.first}, but the file ends at {size}"
+        raise MediaError(what, "truncated" if tiff.first > size - 2 else "malformed")
     parts = [Part("header", 0, 16 if tiff.big else 8)]
     end = parts[0].length
     payloads = {"exif": data[: limits.max_metadata_bytes]}
@@ -28,7 +31,12 @@ def parse(data: bytes, limits: Limits) -> Structure:
     for directory in directories:
         parts.append(Part(directory.name, directory.offset, directory.length, "", directory.depth))
         end = max(end, directory.offset + directory.length)
+        first = directory.name == "IFD0"
+        if first and directory.cut:
+            raise MediaError(f"the TIFF's first directory goes on past the file's end at {size}", "truncated")
         for tag, entry in directory.entries.items():
+            if first and tag in NEEDED and entry.offset + entry.length > size:
+                raise MediaError(f"the value of TIFF field {tag} lies past the file's end at {size}", "truncated")
             if entry.offset + entry.length <= size:
                 end = max(end, entry.offset + entry.length)
             block = tiff.raw(entry) if tag in PAYLOADS and directory.depth == 0 else b""
@@ -78,6 +86,17 @@ def _structure(tiff: Tiff, directories: list[Directory], container: Container, l
     return Structure(container, width, height, mode, max(depths), pages)
 
 
+def unturned(data: bytes, limits: Limits) -> bytes:
+    """The file with its orientation set to 1: Pillow would turn the pixels, whose stored order is wanted."""
+    tiff = Tiff(data, limits)
+    first = next(tiff.directories())
+    entry = first.entries.get(274)
+    if entry is None or tiff.number(first, 274, 1) == 1 or entry.kind not in {3, 4}:
+        return data
+    upright = (1).to_bytes(entry.length // entry.count, "little" if tiff.order == "<" else "big")
+    return b"".join([tiff.data[: entry.offset], upright, tiff.data[entry.offset + len(upright) :]])
+
+
 def _pixels(tiff: Tiff, directory: Directory) -> Part | None:
     name, places, lengths = ("strips", 273, 279) if 273 in directory.entries else ("tiles", 324, 325)
     if places not in directory.entries or lengths not in directory.entries:
@@ -105,4 +124,4 @@ def _embedded(tiff: Tiff, directory: Directory, pixels: Part | None) -> Embedded
     return Embedded("thumbnail" if small else "preview", offset, found, f"TIFF {directory.name}")
 
 
-__all__ = ["parse"]
+__all__ = ["parse", "unturned"]

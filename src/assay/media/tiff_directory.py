@@ -30,7 +30,7 @@ class Entry:
 @dataclass(frozen=True)
 class Directory:
     """An IFD. ``name`` is ``IFD0``, ``IFD1``… or that of the pointer that led here. ``length`` in bytes, without
-    values kept elsewhere.
+    values kept elsewhere. ``cut`` is True where it goes on past the end of the data.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Directory:
     length: int
     depth: int
     entries: dict[int, Entry]
+    cut: bool = False
 
 
 class Tiff:
@@ -65,7 +66,6 @@ class Tiff:
         Raises MediaError (``too_deep``, ``too_large``) past the limits.
         """
         seen: set[int] = set()
-        # Each item: offset, name, depth, and whether the chain of next pointers is to be followed.
         waiting = [(self.first, "IFD0", 0)]
         pages = 0
         while waiting:
@@ -115,8 +115,9 @@ class Tiff:
             (following,) = struct.unpack_from(self.order + pointer, self.data, end)
             end += struct.calcsize(pointer)
         except (struct.error, OverflowError):
-            following = 0
-        return Directory(name, offset, min(end, len(self.data)) - offset, depth, entries), following
+            following, end = 0, len(self.data) + 1
+        length = min(end, len(self.data)) - offset
+        return Directory(name, offset, length, depth, entries, end > len(self.data)), following
 
     def _entry(self, at: int) -> Entry:
         if self.big:
