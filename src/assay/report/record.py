@@ -24,10 +24,12 @@ def encode(result: Report | Failure) -> bytes:
     NaN and infinities, which JSON cannot say, become null; bytes of a file name that are not UTF-8 are written out as
     escapes.
     """
+    # By way of convert, 255 in a field of fractions becomes 255.0, as it will be when it is read back.
+    exact = msgspec.convert(msgspec.to_builtins(result), type(result))
     try:
-        return _encoder.encode(result)
+        return _encoder.encode(exact)
     except UnicodeEncodeError:
-        return _encoder.encode(_speakable(msgspec.to_builtins(result)))
+        return _encoder.encode(msgspec.convert(_speakable(msgspec.to_builtins(exact)), type(result)))
 
 
 def _speakable(value: Any) -> Any:

@@ -1,0 +1,94 @@
+import json
+import math
+from pathlib import Path
+
+import jsonschema
+import msgspec
+import pytest
+from tests.report.golden import check
+
+from assay.errors import UsageError
+from assay.evidence import FailedSubject, Failure, Finding, Report
+from assay.report import decode, encode, schema
+
+ROOT = Path(__file__).parents[2]
+FAILURE = Failure(subject=FailedSubject(path="a.jpg"), error="a.jpg: the file is empty", reason="empty")
+
+
+def validator() -> jsonschema.Draft202012Validator:
+    jsonschema.Draft202012Validator.check_schema(schema())
+    return jsonschema.Draft202012Validator(schema())
+
+
+def test_a_report_comes_back_as_it_was(report: Report) -> None:
+    assert msgspec.to_builtins(decode(encode(report))) == msgspec.to_builtins(report)
+    assert decode(encode(FAILURE)) == FAILURE
+
+
+def test_the_record_is_one_line_and_the_same_each_time(report: Report) -> None:
+    line = encode(report)
+    assert b"\n" not in line
+    assert encode(decode(line)) == line
+
+
+def test_free_keys_are_sorted_and_fields_keep_their_order(report: Report) -> None:
+    one = msgspec.structs.replace(report, seconds={"b": 1.0, "a": 2.0})
+    record = json.loads(encode(one))
+    assert list(record)[:3] == ["subject", "digests", "conclusion"]
+    assert list(record["seconds"]) == ["a", "b"]
+    assert "for" in record["conclusion"]
+
+
+def test_the_golden_record(report: Report) -> None:
+    check("report.json", json.dumps(json.loads(encode(report)), indent=1, ensure_ascii=False) + "\n")
+
+
+def test_reports_and_failures_keep_to_the_schema(report: Report) -> None:
+    for result in (report, FAILURE):
+        validator().validate(json.loads(encode(result)))
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda r: r.pop("conclusion"),
+        lambda r: r["findings"][0].update(strength="certain"),
+        lambda r: r["subject"].update(width="wide"),
+        lambda r: r.update(schema="assay/report/2"),
+        lambda r: r["abstentions"][0].pop("reason"),
+    ],
+)
+def test_the_schema_refuses_what_is_no_report(report: Report, spoil: object) -> None:
+    record = json.loads(encode(report))
+    spoil(record)  # type: ignore[operator]
+    assert not validator().is_valid(record)
+
+
+def test_the_schema_explains_itself() -> None:
+    parts = schema()["$defs"]
+    assert {"Report", "Failure", "Finding", "Map", "Method", "Strength"} <= set(parts)
+    assert not [name for name, part in parts.items() if not part.get("description")]
+
+
+def test_the_committed_schema_is_current() -> None:
+    """Renew it with ``assay schema > docs/reference/report.schema.json``."""
+    committed = json.loads((ROOT / "docs" / "reference" / "report.schema.json").read_text())
+    assert committed == schema()
+
+
+def test_what_json_cannot_say_becomes_null_or_an_escape(report: Report) -> None:
+    finding = Finding(method="ela", says="x", details={"worst": math.inf, "none": math.nan})
+    subject = msgspec.structs.replace(report.subject, path="caf\udce9.jpg")
+    line = encode(msgspec.structs.replace(report, findings=(finding,), subject=subject))
+    record = json.loads(line)
+    assert record["findings"][0]["details"] == {"none": None, "worst": None}
+    assert record["subject"]["path"] == "caf\\udce9.jpg"
+    decode(line)
+
+
+@pytest.mark.parametrize(
+    "line", [b"", b"{", b"[]", b'{"schema":"assay/report/9"}', b'{"schema":"assay/report/1"}', b'{"a":"\xff"}']
+)
+def test_other_lines_are_refused_in_words(line: bytes) -> None:
+    with pytest.raises(UsageError, match="Not a"):
+        decode(line)
