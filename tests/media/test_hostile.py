@@ -28,8 +28,12 @@ NAMES = [
 ]  # fmt: skip
 LIMITS = Limits(max_pixels=1_000_000, max_decoded_bytes=50_000_000, max_metadata_bytes=1_000_000)
 QUICK = settings(
-    max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
-)  # fmt: skip
+    max_examples=25,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 
 
 def mutate(data: bytes, seed: int, kind: int) -> bytes:
