@@ -4,7 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from assay.forensics import ANALYSES
+from assay.errors import UsageError
+from assay.examine import select
 from bench.examine import camera, cards, local, samples, speed, tables
 from bench.examine.figures import FIGURES, ROOT, Figure, keep, load
 
@@ -22,9 +23,10 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help="put the figures on the methods' cards too")
     parser.add_argument("--dry", action="store_true", help="print the figures, write nothing")
     given = parser.parse_args()
-    analyses = [a for a in ANALYSES if not given.only or a.id in given.only]
-    if unknown := set(given.only or ()) - {a.id for a in ANALYSES}:
-        parser.error(f"no method {', '.join(sorted(unknown))}")
+    try:
+        analyses = select(given.only or ())
+    except UsageError as error:
+        parser.error(str(error))
     parts = given.part or PARTS
     if {camera.PART, local.PART} & set(parts) and not given.data.is_dir():
         print(f"No development data at {given.data}: camera and local are left out", file=sys.stderr)
