@@ -7,7 +7,7 @@ import msgspec
 from assay.evidence import ErrorRate
 from bench.examine import camera, local, samples
 from bench.examine.figures import Figure
-from bench.examine.tally import AUC_MEAN, CLAIMS
+from bench.examine.tally import AUC_ALL, CLAIMS
 
 PATH = Path("src/assay/forensics/data/error_rates.json")
 
@@ -35,7 +35,7 @@ def _what(f: Figure) -> str | None:
         if f.on in NO_ALARM:
             return "false alarms, moderate or stronger"
         return "found, moderate or stronger" if f.value else None
-    if f.what == AUC_MEAN and (f.part == local.PART or (f.part == samples.PART and f.value >= SHOWN)):
+    if f.what == AUC_ALL and (f.part == local.PART or (f.part == samples.PART and f.value >= SHOWN)):
         return f"mean pixel AUC of the map {f.map}"
     return None
 

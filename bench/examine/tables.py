@@ -26,7 +26,7 @@ Scenes drawn by `assay.testing`, seeds from {seeds} on, 768 x 512, half of them 
 
 {kinds}
 
-Mean pixel AUC of each heat map, a picture on which the method abstained counted as 0.5. {measured}
+Mean pixel AUC of each heat map; a picture of which the method drew no map counts as 0.5. {measured}
 
 {aucs}
 Share of pictures of which the method claims alteration, moderate or stronger. On `authentic`, and on `resave` and
@@ -132,10 +132,6 @@ def _maps(figures: list[Figure]) -> list[tuple[str, str]]:
     return sorted({(f.method, f.map) for f in figures if f.map})
 
 
-def _judging(figures: list[Figure]) -> list[str]:
-    return [m for m in _methods(figures) if any(f.method == m and f.what == CLAIMS for f in figures)]
-
-
 def _samples(all_figures: list[Figure]) -> str:
     figures = _pick(all_figures, samples.PART)
     if not figures:
@@ -147,7 +143,7 @@ def _samples(all_figures: list[Figure]) -> str:
     ]
     claims = [
         [f"`{m}`", *(_value(figures, _percent, method=m, what=CLAIMS, on=k) for k in samples.MAKERS)]
-        for m in _judging(figures)
+        for m in _methods(figures)
     ]
     return SAMPLES.format(
         seeds=samples.HELD_OUT,
@@ -184,13 +180,13 @@ def _local_set(figures: list[Figure], name: str) -> str:
     columns = [(on, what) for on in (forged, authentic) for what in (CLAIMS, ABSTAINED)]
     claims = [
         [f"`{m}`", *(_value(figures, _percent, method=m, what=what, on=on) for on, what in columns)]
-        for m in _judging(figures)
+        for m in _methods(figures)
     ]
     return LOCAL_SET.format(
         name=name,
         forged=max((f.n for f in figures if f.on == forged), default=0),
         authentic=max((f.n for f in figures if f.on == authentic), default=0),
-        aucs=_table(["method", "map", "mean AUC", "median AUC", "judged", "mean, abstentions 0.5"], aucs),
+        aucs=_table(["method", "map", "mean AUC", "median AUC", "maps", "mean, no map as 0.5"], aucs),
         claims=_table(["method", "forged: claims", "abstained", "authentic: claims", "abstained"], claims),
     )
 

@@ -20,7 +20,7 @@ WEAK = "claims of alteration, weak"
 ABSTAINED = "abstained"
 AUC_MEAN = "pixel AUC, mean"
 AUC_MEDIAN = "pixel AUC, median"
-AUC_ALL = "pixel AUC, mean, abstentions as 0.5"
+AUC_ALL = "pixel AUC, mean, no map as 0.5"
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,8 @@ class Tally:
         def figure(what: str, value: float, n: int, map_: str = "") -> Figure:
             return Figure(part=part, method=card.id, version=card.version, what=what, value=value, n=n, on=on, map=map_)
 
-        out = [figure(ABSTAINED, self.abstained / self.n, self.n)]
-        if not analysis.needs_maps:
-            out += [figure(CLAIMS, self.claims / self.n, self.n), figure(WEAK, self.weak / self.n, self.n)]
+        shares = {ABSTAINED: self.abstained, CLAIMS: self.claims, WEAK: self.weak}
+        out = [figure(what, count / self.n, self.n) for what, count in shares.items()]
         for name, values in sorted(self.aucs.items()):
             out += [
                 figure(AUC_MEAN, mean(values), len(values), name),
@@ -73,8 +72,8 @@ class Tally:
 
 
 def tally(part: str, analyses: Iterable[Analysis], cases: Iterable[Case], total: int) -> list[Figure]:
-    """Run every method on every picture. Claims and failures are told on standard error as they come."""
-    analyses = tuple(analyses)
+    """Run every judging method on every picture, lenses left out. Failures are told on standard error as they come."""
+    analyses = tuple(a for a in analyses if not a.needs_maps)
     counts: dict[tuple[str, str], Tally] = defaultdict(Tally)
     for done, case in enumerate(cases, 1):
         print(f"\r{part}: {done} of {total}", end="", file=sys.stderr, flush=True)

@@ -142,8 +142,8 @@ def test_a_card_shows_false_alarms_always_and_areas_where_the_method_sees() -> N
         figure("samples", CLAIMS, 0, "authentic"),
         figure("samples", CLAIMS, 0, "clone"),
         figure("samples", CLAIMS, 0.25, "splice"),
-        figure("samples", AUC_MEAN, 0.9, "splice", "left"),
-        figure("samples", AUC_MEAN, 0.55, "clone", "left"),
+        figure("samples", AUC_ALL, 0.9, "splice", "left"),
+        figure("samples", AUC_ALL, 0.55, "clone", "left"),
     ])  # fmt: skip
     told = [(r.what, r.value, r.on.split(":")[0]) for r in rates["toy"]]
     assert told == [
