@@ -1,6 +1,14 @@
 """The analyses: one file a method, grouped by what it looks at."""
 
 from assay.analysis import Analysis
+from assay.forensics.compression import (
+    blocking,
+    double_compression_aligned,
+    double_compression_nonaligned,
+    ghosts,
+    grid,
+    quantisation,
+)
 from assay.forensics.lenses import (
     bit_planes,
     colour_channels,
@@ -10,10 +18,18 @@ from assay.forensics.lenses import (
     noise_residual,
     wavelet,
 )
-from assay.forensics.structure import metadata
+from assay.forensics.structure import container, metadata, thumbnail
 
 ANALYSES: tuple[Analysis, ...] = (
     metadata.ANALYSIS,
+    container.ANALYSIS,
+    thumbnail.ANALYSIS,
+    quantisation.ANALYSIS,
+    grid.ANALYSIS,
+    ghosts.ANALYSIS,
+    blocking.ANALYSIS,
+    double_compression_aligned.ANALYSIS,
+    double_compression_nonaligned.ANALYSIS,
     # Lenses, which only show, come after every method that judges.
     error_level.ANALYSIS,
     luminance_gradient.ANALYSIS,
