@@ -3,6 +3,7 @@
 from assay.analysis import Analysis
 from assay.forensics.compression import (
     blocking,
+    dct_histograms,
     double_compression_aligned,
     double_compression_nonaligned,
     ghosts,
@@ -30,6 +31,7 @@ ANALYSES: tuple[Analysis, ...] = (
     blocking.ANALYSIS,
     double_compression_aligned.ANALYSIS,
     double_compression_nonaligned.ANALYSIS,
+    dct_histograms.ANALYSIS,
     # Lenses, which only show, come after every method that judges.
     error_level.ANALYSIS,
     luminance_gradient.ANALYSIS,

@@ -66,16 +66,13 @@ def _share(odd: Floats) -> float:
     return float(_ALPHAS[int(np.argmax(likelihood))])
 
 
-def _strength(part: tuple[int, float, float], bulk_mean: float, bulk_odd: float, positive: bool) -> Strength:
+def _strength(part: tuple[int, float, float], bulk_odd: float, least_mean: float) -> Strength:
     """Set on 72 camera pictures saved again, whole, at 80, 92 and 95: none of their parts reaches ``moderate``.
 
     ``part``: coefficients, mean, share.
     """
     coefficients, mean, share = part
-    if coefficients < 300 or share < 0.85 or mean < 0.25:
-        return Strength.NONE
-    # One quantisation is further from two than two from one: false parts reach 1.4, true ones 1.6 to 2.5.
-    if positive and mean < 1.5 * abs(bulk_mean):
+    if coefficients < 300 or share < 0.85 or mean < max(0.25, least_mean):
         return Strength.NONE
     if coefficients < 600:
         return Strength.WEAK
@@ -84,10 +81,11 @@ def _strength(part: tuple[int, float, float], bulk_mean: float, bulk_odd: float,
     return Strength.STRONG if coefficients >= 3000 and mean >= 0.5 else Strength.MODERATELY_STRONG
 
 
-def contrast(scores: Sequence[Floats], *, odd_is_positive: bool) -> Contrast:
+def contrast(scores: Sequence[Floats], *, odd_is_positive: bool, least_ratio: float) -> Contrast:
     """Weigh scores, one (block rows, block columns) array a frequency, of ln P(once) - ln P(twice).
 
     ``odd_is_positive``: the bulk was quantised twice, so what was quantised once stands out; else the reverse.
+    ``least_ratio``: in the first case, what the mean score of a part must reach, in mean scores of the bulk.
     """
     odd = np.stack(scores) * np.float32(1 if odd_is_positive else -1)
     telling = np.abs(odd) > _SAYS_SOMETHING
@@ -100,10 +98,11 @@ def contrast(scores: Sequence[Floats], *, odd_is_positive: bool) -> Contrast:
     outside = ~np.isin(labels, [blob.label for blob in found]) & (count > 0)
     bulk_mean = float(total[outside].sum() / max(float(count[outside].sum()), 1.0))
     bulk_odd = float((total[outside] > 0).mean()) if outside.any() else 1.0
+    least_mean = least_ratio * abs(bulk_mean) if odd_is_positive else 0.0
     parts = []
     for blob in found:
         size, mean, share = _weigh(odd, telling, labels, blob)
-        strength = _strength((size, mean, share), bulk_mean, bulk_odd, odd_is_positive)
+        strength = _strength((size, mean, share), bulk_odd, least_mean)
         parts.append(Part(blob, size, mean, share, strength))
     parts = [part for part in parts if part.strength is not Strength.NONE]
     parts.sort(key=lambda part: (-part.strength.rank, -part.coefficients))

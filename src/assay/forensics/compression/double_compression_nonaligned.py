@@ -41,6 +41,7 @@ FREQUENCIES = zigzag(10)
 # 72 camera pictures reach 3.2 and 17.
 _LEAST_TABLE, _LEAST_FREE = 4.0, 22.0
 _LEAST_FREQUENCIES = 3
+_LEAST_RATIO = 1.1
 _MEANING = (
     "Nats of log likelihood, over 3 x 3 blocks of the shifted grid and the known frequencies, for the compression "
     "history that the bulk of the picture does not have."
@@ -127,7 +128,7 @@ def _weigh(
         np.where(cut, np.float32(0), score(here[:, :, i], one, evidence(one, s, whole_period=True)))
         for i, one, s in known
     ]
-    return contrast(scores, odd_is_positive=alpha <= 0.5), alpha
+    return contrast(scores, odd_is_positive=alpha <= 0.5, least_ratio=_LEAST_RATIO), alpha
 
 
 def _rank(strength: Strength) -> int:
