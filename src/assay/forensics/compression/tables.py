@@ -96,16 +96,15 @@ def fit(table: Table, *, luma: bool) -> Fit:
         entries = (table.T if turned else table).astype(np.int32).ravel()
         difference = np.abs(_bank(limit) - entries)
         worst, mean = difference.max(axis=1), difference.mean(axis=1)
-        for index, (family, component, _) in enumerate(BASES):
-            own = family == STANDARD and component == ("luma" if luma else "chroma")
+        for index in (0, 1, 2, 3, 4) if luma else (1, 0, 2, 3, 4):
             rows = slice(100 * index, 100 * index + 100)
             row = 100 * index + 99 - int(np.argmin(mean[rows][::-1]))
-            if not own and worst[row] > 0:
-                continue
-            found = Fit(family, row % 100 + 1, int(worst[row]), round(float(mean[row]), 3), turned)
-            # A turned table must be clearly the better match: symmetric tables fit both ways.
-            better = best is None or found.mean_error < best.mean_error * (0.5 if turned else 1)
-            if best is None or (better and not best.exact) or (own and found.exact and not best.exact):
+            if best is not None and best.exact:
+                return best
+            found = Fit(BASES[index][0], row % 100 + 1, int(worst[row]), round(float(mean[row]), 3), turned)
+            own = index == (0 if luma else 1)
+            # Other families count when they fit exactly; a turned table only when it fits clearly better.
+            if best is None or found.exact or (own and found.mean_error < 0.5 * best.mean_error):
                 best = found
     assert best is not None
     return best

@@ -68,19 +68,23 @@ def trim_bars(thumbnail: Rgb, aspect: float) -> tuple[int, int, int, int]:
 
 def _bars(grey: Grey) -> tuple[int, int]:
     rows = grey.shape[0]
-    flat = (grey.std(axis=1) < 6) & (np.abs(grey - np.median(grey[[0, -1]])).mean(axis=1) < 10)
-    first = int(np.argmin(flat)) if not flat.all() else rows
-    last = int(np.argmin(flat[::-1])) if not flat.all() else rows
+
+    def edge(side: Grey) -> int:
+        flat = (side.std(axis=1) < 6) & (np.abs(side - np.median(side[0])).mean(axis=1) < 10)
+        return rows if flat.all() else int(np.argmin(flat))
+
+    first, last = edge(grey), edge(grey[::-1])
     if first + last > 0.6 * rows:
         return 0, 0
     # A bar stands at both sides, about alike; some cameras put a black one at one side. Two thin rows are no bar.
     both = min(first, last) >= 3 and abs(first - last) <= max(4, 0.5 * max(first, last))
     if not both:
-        edge = {first: grey[:first], last: grey[rows - last :]}[max(first, last)]
-        if max(first, last) < 3 or min(first, last) > 1 or float(edge[1:-1].mean()) > 16:
+        bar = grey[:first] if first > last else grey[rows - last :]
+        if len(bar) < 3 or float(bar[1:-1].mean()) > 16:
             return 0, 0
+        first, last = (first, 0) if first > last else (0, last)
     # The row at the bar's edge is blurred.
-    return first + (first > 1), last + (last > 1)
+    return first + (first > 0), last + (last > 0)
 
 
 def orient(array: Rgb, turn: int) -> Rgb:

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_PADDING = b"\0\xff \t\r\n"
+_BLANKS = b"\0 \t\r\n"
+_PADDING = _BLANKS + b"\xff"
 
 _MAGIC: tuple[tuple[bytes, str, str], ...] = (
     (b"\xff\xd8\xff", "jpeg", "another JPEG picture"),
@@ -37,16 +38,18 @@ class Trailing:
 def identify(data: bytes) -> Trailing:
     """Say what the bytes after a picture's end are."""
     size = len(data)
-    head = data[: 1 << 20].lstrip(_PADDING)
-    if not head and not data.strip(_PADDING):
+    head = data.lstrip(_PADDING)
+    if not head:
         return Trailing("padding", "filler bytes only", size, size)
-    padding = min(len(data), 1 << 20) - len(head)
-    for at in (data, head):
+    padding = size - len(head)
+    # A box begins with a length, which begins with zeros; a JPEG with 0xFF. So look before anything is stripped, too.
+    for at in (data, data.lstrip(_BLANKS), head):
+        skipped = size - len(at)
         for magic, kind, says in _MAGIC:
             if at.startswith(magic):
-                return Trailing(kind, says, size, padding if at is head else 0)
+                return Trailing(kind, says, size, skipped)
         if at[4:8] == b"ftyp":
-            return Trailing("motion_photo", "a video (MP4 or its kin), as motion photos carry", size, padding)
+            return Trailing("motion_photo", "a video (MP4 or its kin), as motion photos carry", size, skipped)
     if data.endswith(b"SEFT"):
         kind = "motion_photo" if b"MotionPhoto_Data" in data else "samsung"
         says = "the video of a Samsung motion photo" if kind == "motion_photo" else "Samsung's own block of camera data"

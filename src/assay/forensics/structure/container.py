@@ -115,7 +115,7 @@ def _jpeg(media: Media, jpeg: Jpeg) -> tuple[list[str], dict[str, Any], Directio
 
 
 def _png(container: Container) -> tuple[list[str], dict[str, Any]]:
-    names = [part.name for part in container.parts if part.depth == 0 and part.name != "trailing"]
+    names = _names(container)
     counts = Counter(names)
     makers = sorted({PNG_CHUNKS[name] for name in counts if name in PNG_CHUNKS})
     private = sorted(n for n in counts if n not in PNG_REGISTERED and n not in PNG_CHUNKS and len(n) == 4)
@@ -147,10 +147,15 @@ def _pictures(container: Container) -> str:
 
 
 def _order(container: Container) -> str:
-    names = [part.name for part in container.parts if part.depth == 0]
+    names = _names(container)
     runs = [(name, len(list(same))) for name, same in groupby(names)]
     shown = " ".join(name if n == 1 else f"{name}×{n}" for name, n in runs[:_MOST_NAMED])
     return shown + (" …" if len(runs) > _MOST_NAMED else "")
+
+
+def _names(container: Container) -> list[str]:
+    """The outermost parts, without what is no part of the format's own list."""
+    return [part.name for part in container.parts if part.depth == 0 and part.name not in {"signature", "trailing"}]
 
 
 def _count(number: int, noun: str) -> str:
