@@ -118,9 +118,8 @@ def find(loss: Floats, last: int | None, origin: tuple[int, int] = (0, 0)) -> Gh
     """The ghost of most cells; None where none dips. ``last`` is the quality of the file itself, if it is a JPEG."""
     best = np.full(loss.shape[:2], _DEEP, np.float32)
     where = np.full(loss.shape[:2], -1, np.int16)
-    for q in _CANDIDATES:
-        if last is not None and q > last - _CLEAR_OF_LAST:
-            break
+    tried = [q for q in _CANDIDATES if last is None or q <= last - _CLEAR_OF_LAST]
+    for q in tried:
         fall, known = _fall(loss, q)
         deeper = known & (fall > best)
         best[deeper] = fall[deeper]
@@ -130,8 +129,11 @@ def find(loss: Floats, last: int | None, origin: tuple[int, int] = (0, 0)) -> Gh
         return None
     # Neighbouring qualities share most steps, so a ghost spreads over a few.
     near = np.convolve(counts, np.ones(3), "same")
-    peak = int(near.argmax())
-    quality = max((q for q in (peak, peak - 1, peak + 1) if q in _CANDIDATES), key=lambda q: counts[q])
+    peak = max(tried, key=lambda q: float(near[q]))
+    # At qualities that halve the steps of the true one, more cells may lose enough to count, but none falls as far.
+    fall, known = _fall(loss, peak)
+    struck = known & (fall >= _GHOST)
+    quality = max(tried, key=lambda q: float(_fall(loss, q)[0][struck].mean()) if struck.any() else counts[q])
     fall, known = _fall(loss, quality)
     return Ghost(
         origin=origin,
@@ -222,7 +224,9 @@ def _origins(luma: Floats) -> list[tuple[int, int]]:
 
 def _part(ghost: Ghost, media: Media) -> _Part | None:
     odd = ghost.odd
-    found, labels = blobs(odd, ghost.heat, min_cells=6, open_=1)
+    # A part with a ghost has holes wherever too little is lost to tell; one without has none.
+    opened, joined = (1, 0) if ghost.bulk_dips else (0, 3)
+    found, labels = blobs(odd, ghost.heat, min_cells=6, open_=opened, join=joined)
     if not found:
         return None
     inside = labels == found[0].label

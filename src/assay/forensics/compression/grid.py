@@ -65,8 +65,8 @@ _MOST_REGIONS = 8
 _ALIVE = 1.0
 # Median of the map above which a grid is not the picture's: camera originals at quality 98 and 99 reach 0.85.
 _ABSENT = 0.93
-# The bars of a claim. On 72 camera originals the largest area with a contrast of 0.25 took 0.1 % of the picture; and but
-# for the one of _SPREAD and one without a main grid, no region voted for a foreign grid.
+# The bars of a claim. On 72 camera originals the largest area with a contrast of 0.25 took 0.1 % of the picture; and,
+# but for the one of _SPREAD and one without a main grid, no region voted for a foreign grid.
 _CONTRAST, _HIGH_CONTRAST = 0.25, 0.35
 _SHARE, _SMALL_SHARE = 0.01, 0.004
 _CELLS, _SMALL_CELLS = 80, 40
