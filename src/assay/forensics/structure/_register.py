@@ -19,6 +19,9 @@ Matrix = npt.NDArray[np.float64]
 LONG_SIDE = 256
 """Thumbnails are compared at no more than this many pixels a side; more shows no more at their quality."""
 
+SEARCH_SIDE = 128
+"""And searched at no more than this many."""
+
 GOOD = 0.9
 """A correlation at which no further guesses are tried."""
 
@@ -42,8 +45,8 @@ class Alignment:
 
     @property
     def score(self) -> float:
-        """What guesses are ranked by: little overlap makes high correlation cheap."""
-        return self.detail * min(1.0, 4 * self.overlap)
+        """What guesses are ranked by: the less they overlap, the more chance there was to find them by accident."""
+        return self.detail if self.overlap >= 0.9 else 0.85 * self.detail * min(1.0, 4.5 * self.overlap)
 
 
 def trim_bars(thumbnail: Rgb, aspect: float) -> tuple[int, int, int, int]:
@@ -100,41 +103,27 @@ def align(picture: Rgb, thumbnail: Rgb) -> tuple[Alignment, Rgb]:
 
     ``picture`` is (rows, columns, 3), already reduced so that its long side is near that of the thumbnail or above.
     """
+    source = _luma(picture)
     best: Alignment | None = None
-    best_thumbnail = thumbnail
-    # As stored first; then the quarter turns of a camera held upright, the half turn, the mirrors.
-    for turns in ((1,), (6, 8, 3), (2, 4, 5, 7)):
+    # As stored first; then the quarter turns of a camera held upright, the half turn, the mirrors. Only then crops,
+    # whose search costs the most by far; crops of mirror images are not looked for.
+    for guesses, turns in ((_frames, (1, 6, 8, 3, 2, 4, 5, 7)), (_searched, (1, 6, 8, 3))):
         for turn in turns:
-            turned = orient(thumbnail, turn)
-            found = _align_one(picture, turned, turn)
-            if best is None or found.score > best.score + (0.05 if best.turn == 1 else 0):
-                best, best_thumbnail = found, turned
-        if best is not None and best.score >= GOOD:
-            break
+            target = _luma(orient(thumbnail, turn))
+            for guess in guesses(source, target):
+                found = _refine(source, target, guess, turn)
+                # A turn must be clearly better than none.
+                if best is None or found.score > best.score + (0.05 if best.turn == 1 != turn else 0):
+                    best = found
+            if best is not None and best.score >= GOOD:
+                return best, orient(thumbnail, best.turn)
     assert best is not None
-    return best, best_thumbnail
+    return best, orient(thumbnail, best.turn)
 
 
-def _align_one(picture: Rgb, thumbnail: Rgb, turn: int) -> Alignment:
-    target, source = _luma(thumbnail), _luma(picture)
-    best: Alignment | None = None
-    for guess in _frames(source.shape, target.shape):
-        found = _refine(source, target, guess, turn)
-        if best is None or found.score > best.score:
-            best = found
-        if best.score >= GOOD:
-            return best
-    for guess in _searched(source, target):
-        found = _refine(source, target, guess, turn)
-        if best is None or found.score > best.score:
-            best = found
-    assert best is not None
-    return best
-
-
-def _frames(source: tuple[int, ...], target: tuple[int, ...]) -> Iterator[Matrix]:
+def _frames(source: Grey, target: Grey) -> Iterator[Matrix]:
     """The ways cameras make thumbnails: the frame squeezed or kept, and the middle of it."""
-    (rows, columns), (height, width) = source[:2], target[:2]
+    (rows, columns), (height, width) = source.shape, target.shape
     yield _boxed((0, 0), columns / width, rows / height)
     if abs(np.log((columns / rows) / (width / height))) > 0.02:
         scale = min(columns / width, rows / height)
@@ -144,6 +133,8 @@ def _frames(source: tuple[int, ...], target: tuple[int, ...]) -> Iterator[Matrix
 def _searched(source: Grey, target: Grey) -> Iterator[Matrix]:
     """Crops: the picture found within the thumbnail, and the thumbnail within the picture, at many scales."""
     found: list[tuple[float, Matrix]] = []
+    coarse = min(1.0, SEARCH_SIDE / max(target.shape))
+    target = _sized(target, (round(target.shape[1] * coarse), round(target.shape[0] * coarse)))
     (rows, columns), (height, width) = source.shape, target.shape
     full = min(width / columns, height / rows)
     sharp = _bandpass(target)
@@ -158,7 +149,7 @@ def _searched(source: Grey, target: Grey) -> Iterator[Matrix]:
     cover = max(width / columns, height / rows)
     for scale in cover * np.geomspace(1.0, 3.0, 22):
         size = (round(columns * scale), round(rows * scale))
-        if size[0] < width or size[1] < height or max(size) > 4 * LONG_SIDE:
+        if size[0] < width or size[1] < height:
             continue
         small = _bandpass(_sized(source, size))
         scores = cv2.matchTemplate(small, sharp, cv2.TM_CCOEFF_NORMED)
@@ -166,7 +157,8 @@ def _searched(source: Grey, target: Grey) -> Iterator[Matrix]:
         found.append((score, np.array([[1 / scale, 0, x / scale], [0, 1 / scale, y / scale]])))
     found.sort(key=lambda item: -item[0])
     for _, matrix in found[:3]:
-        yield matrix
+        # From pixel centres of the reduced thumbnail to those of the whole.
+        yield matrix @ np.array([[coarse, 0, (coarse - 1) / 2], [0, coarse, (coarse - 1) / 2], [0, 0, 1]])
 
 
 def _sized(source: Grey, size: tuple[int, int]) -> Grey:

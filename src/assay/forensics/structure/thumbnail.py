@@ -38,11 +38,11 @@ METHOD = Method(
 )
 
 LIMITS = Limits(max_bytes=8_000_000, max_pixels=9_000_000)
-SMALLEST = 32
+SMALLEST = 40
 """Pixels of the shorter side of a thumbnail below which nothing is judged."""
 SAME = 0.5
 """Score from which both show one scene. On camera originals the least was 0.92; of pairs that do not belong
-together the greatest was 0.43 (docs/methods/thumbnail.md).
+together the greatest was 0.45 (docs/methods/thumbnail.md).
 """
 RATIO, LEVEL, LEVEL_CLEAR = 4.0, 14.0, 20.0
 """A part differs when it leaves the usual by RATIO, and by these many grey levels: perhaps, clearly."""
