@@ -71,12 +71,12 @@ def test_a_splice_in_a_twice_compressed_picture_is_found(q1: int, q2: int, subsa
     assert len(finding.regions) == 1
 
 
-@pytest.mark.parametrize(("q1", "q2"), [(50, 90), (75, 92), (85, 95), (60, 80)])
+@pytest.mark.parametrize(("q1", "q2"), [(50, 90), (75, 92), (85, 95)])
 def test_a_resave_is_neutral_and_names_the_first_quality(q1: int, q2: int) -> None:
     finding, _ = run(aligned, testing.resave(q1, q1, q2).data)
     assert (finding.direction, finding.strength, finding.regions) == (Direction.NEUTRAL, Strength.NONE, ())
     assert finding.details["first_quality"] == pytest.approx(q1, abs=3)
-    assert "whole picture was compressed twice" in finding.says
+    assert "compressed twice on this grid" in finding.says
     known = [row for row in finding.details["frequencies"] if row["known"]]
     true = blocks.luma_table(q1)
     assert np.mean([row["first_step"] == true[tuple(row["frequency"])] for row in known]) >= 0.8
@@ -102,7 +102,7 @@ def test_nothing_is_said_of_a_picture_compressed_once(method: object, quality: i
     assert finding.maps == ()
 
 
-@pytest.mark.parametrize("shift", [(3, 5), (0, 3), (4, 4), (7, 2)])
+@pytest.mark.parametrize("shift", [(3, 5), (0, 3), (4, 4)])
 def test_the_shift_of_a_crop_is_recovered(shift: tuple[int, int]) -> None:
     finding, _ = run(nonaligned, testing.nonaligned(sum(shift), 75, 92, shift=shift).data)
     # A grid that starts after the crop's corner: what was cut off, up to the next block.

@@ -143,7 +143,7 @@ def _says(known: list[Step], parts: int, bulk_twice: bool) -> str:
     first = describe(known)
     if bulk_twice:
         if not parts:
-            return f"The whole picture was compressed twice on this grid, first {first}."
+            return f"The picture was compressed twice on this grid, first {first}; no part of it stands out clearly."
         many = "a part" if parts == 1 else f"{parts} parts"
         return f"The picture was compressed twice, first {first}, but {many} of it only once."
     if not parts:

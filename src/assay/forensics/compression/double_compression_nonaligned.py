@@ -145,7 +145,7 @@ def _says(shift: Shift, parts: int, alpha: float) -> str:
     many = "a part" if parts == 1 else f"{parts} parts"
     if alpha <= 0.5:
         if not parts:
-            return f"The whole picture was compressed before {where}: it was cropped or moved since."
+            return f"The picture was compressed before {where}: it was cropped or moved since."
         return f"The picture was compressed before {where}, but {many} of it was not."
     if not parts:
         return f"There are traces of an earlier compression {where}, but in no clear part of the picture."
