@@ -4,11 +4,11 @@ import msgspec
 import numpy as np
 import pytest
 
-from assay.analysis import heat
+from assay.analysis import heat, view
 from assay.evidence import Finding, Map, MapKind, Report
 from assay.media.pixels import orient
 from assay.report import FolderMaps
-from assay.report.layers import OPACITY, Layer, blend, layers, picture, telling, turn, upright_size
+from assay.report.layers import Layer, blend, layers, opacities, picture, telling, turn, upright_size
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -53,8 +53,43 @@ def test_where_a_map_says_little_the_picture_shows_through(report: Report, tmp_p
     shown = blend(base, layer, (16, 8), 0.5)
     assert (shown[:, :8] == 90).all()
     assert (shown[:, 8:] != 90).any(axis=2).all()
-    assert OPACITY[0] == 0
-    assert OPACITY[-1] == 255
+
+
+def test_a_likelihood_ratio_of_one_says_nothing() -> None:
+    def levels(low: float, high: float) -> list[int]:
+        record = Map(name="n", kind=MapKind.HEAT, meaning="", shape=(1, 1), low=low, high=high)
+        return [int(opacities(record)[i]) for i in (0, 127, 255)]
+
+    assert levels(-30, 30) == [0, 0, 255]
+    assert levels(-1, 0) == levels(0, 1)
+    assert levels(0, 1)[1] > 100
+    assert levels(5, 5)[0] == 0
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_sheet_of_panels_is_shown_whole_and_not_over_the_picture(
+    report: Report, tmp_path: Path, orientation: int
+) -> None:
+    sheet = np.full((30, 20, 3), 200, np.uint8)
+    kept = view(FolderMaps(tmp_path), "m", "panels", sheet, "")
+    subject = msgspec.structs.replace(report.subject, width=400, height=200, orientation=orientation)
+    one = msgspec.structs.replace(report, subject=subject, findings=(Finding(method="m", says="", maps=(kept,)),))
+    (layer,) = layers(one, tmp_path, 1600)
+    full = upright_size(subject)
+    assert layer.loose
+    assert layer.pixels.shape == sheet.shape
+    assert layer.box[3] / layer.box[2] == pytest.approx(1.5)
+    shown = blend(np.full((full[1], full[0], 3), 90, np.uint8), layer, full, 1.0)
+    assert set(shown.ravel()) == {0, 200}
+
+
+def test_a_view_that_stops_short_of_the_edge_still_lies_over_the_picture(report: Report, tmp_path: Path) -> None:
+    kept = view(FolderMaps(tmp_path), "m", "v", np.zeros((11, 18, 3), np.uint8), "", cell=8)
+    subject = msgspec.structs.replace(report.subject, width=150, height=100)
+    one = msgspec.structs.replace(report, subject=subject, findings=(Finding(method="m", says="", maps=(kept,)),))
+    (layer,) = layers(one, tmp_path, 1600)
+    assert not layer.loose
+    assert layer.box == (0, 0, 144, 88)
 
 
 def test_unknown_is_hatched_and_never_looks_like_low(report: Report, tmp_path: Path) -> None:

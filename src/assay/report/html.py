@@ -14,7 +14,7 @@ import jinja2
 import msgspec
 from markupsafe import Markup
 
-from assay.evidence import Report
+from assay.evidence import Map, Report
 from assay.report import layers as maps
 from assay.report.exhibit import find_picture
 from assay.report.layers import Box, Layer, Pixels
@@ -37,6 +37,7 @@ class _Placed:
     key: str
     box: Box
     crisp: bool
+    loose: bool
     uri: str
     unknown: str
 
@@ -51,8 +52,8 @@ def render_html(report: Report, folder: Path) -> str:
     notes: dict[str, Any] = {}
     for layer in maps.layers(report, folder, MAX_SIDE):
         unknown = "" if layer.unknown is None else _uri(_encode(".png", layer.unknown.astype("u1") * 255, []), "png")
-        placed.append(_Placed(layer.key, layer.box, layer.crisp, _pack(layer, budget), unknown))
-        notes[layer.key] = {"unknown": bool(unknown)}
+        placed.append(_Placed(layer.key, layer.box, layer.crisp, layer.loose, _pack(layer, budget), unknown))
+        notes[layer.key] = {"unknown": bool(unknown), "ramp": clear_ramp(layer.record) if layer.heat else []}
     _annotate(notes, laid)
     css, js = (resource(name) for name in ("report.css", "report.js"))
     return environment().get_template("report.html.j2").render(
@@ -80,12 +81,18 @@ def environment() -> jinja2.Environment:
     )  # fmt: skip
 
 
-def ramp(steps: int = 18) -> list[tuple[str, float]]:
-    """The heat maps' scale from low to high: ``#rrggbb`` and opacity."""
-    chosen = [round(i * 255 / (steps - 1)) for i in range(steps)]
-    colours = maps.COLOURS[chosen].tolist()
-    opacities = (maps.OPACITY[chosen] / 255).round(3).tolist()
-    return [(f"#{r:02x}{g:02x}{b:02x}", o) for (b, g, r), o in zip(colours, opacities, strict=True)]
+_STOPS = tuple(range(0, 256, 15))
+
+
+def ramp() -> list[str]:
+    """Colours of the heat maps' scale at 18 even steps from low to high, as ``#rrggbb``."""
+    return [f"#{r:02x}{g:02x}{b:02x}" for b, g, r in maps.COLOURS[list(_STOPS)].tolist()]
+
+
+def clear_ramp(record: Map) -> list[float]:
+    """Opacity, 0 to 1, of a heat map at the steps of :func:`ramp`."""
+    levels = maps.opacities(record)
+    return [round(float(levels[i]) / 255, 3) for i in _STOPS]
 
 
 def resource(name: str) -> str:

@@ -21,9 +21,6 @@ COLOURS: Pixels = np.asarray(
 )
 """(256, 3) BGR from low to high: inferno, which is perceptually uniform and holds up for colour-blind eyes."""
 
-OPACITY: Pixels = np.rint(np.clip(np.arange(256) / 90, 0, 1) * 255).astype(np.uint8)
-"""(256,) from 0 at low to 255: where a map says little, the picture shows through."""
-
 CRISP_CELL = 4
 """From this many pixels a cell on, cells are drawn as squares rather than blurred into each other."""
 
@@ -32,7 +29,8 @@ CRISP_CELL = 4
 class Layer:
     """A map as it lies over the upright picture. ``box`` is in pixels of the upright picture at full size; ``pixels``
     is (rows, columns, 3) BGR of a view or (rows, columns, 4) BGRA of a heat map; ``unknown``, (rows, columns) bool,
-    marks the cells that say "cannot tell", None where there are none.
+    marks the cells that say "cannot tell", None where there are none. A ``loose`` one, such as a sheet of panels, does
+    not lie over the picture: ``box`` then fits it into the picture's frame, on black, as it was made.
     """
 
     key: str
@@ -41,6 +39,7 @@ class Layer:
     box: Box
     pixels: Pixels
     unknown: npt.NDArray[np.bool_] | None
+    loose: bool = False
 
     @property
     def heat(self) -> bool:
@@ -58,15 +57,29 @@ def key_of(finding: int, number: int) -> str:
     return f"map-{finding}-{number}"
 
 
+def opacities(record: Map) -> Pixels:
+    """How opaque each of the 256 levels of a heat map is: (256,) from 0 to 255.
+
+    Where a map says little the picture shows through. In a map with a zero inside its range, such as one of log
+    likelihood ratios, zero and less say nothing.
+    """
+    zero = -record.low / (record.high - record.low) if record.low < 0 < record.high else 0.0
+    above = np.clip((np.arange(256) / 255 - zero) / (1 - zero), 0, 1)
+    return np.rint(np.clip(above / 0.7, 0, 1) ** 1.5 * 255).astype(np.uint8)
+
+
 def layers(report: Report, folder: Path, max_side: int) -> Iterator[Layer]:
     """All maps whose files are in ``folder``, in the order of the findings, none with a side over ``max_side``."""
     for i, finding in enumerate(report.findings):
         for j, record in enumerate(finding.maps):
             stored = _read(record, folder, max_side)
-            if stored is not None:
-                pixels = np.ascontiguousarray(orient(stored, report.subject.orientation))
-                placed = _placed(record, report.subject)
-                yield Layer(key_of(i, j), finding.method, record, placed, *_coloured(pixels, record.kind))
+            if stored is None:
+                continue
+            key, loose = key_of(i, j), _loose(record, report.subject)
+            if not loose:
+                stored = np.ascontiguousarray(orient(stored, report.subject.orientation))
+            box = _fitted(stored.shape, report.subject) if loose else _placed(record, report.subject)
+            yield Layer(key, finding.method, record, box, *_coloured(stored, record), loose)
 
 
 def telling(finding: Finding) -> int | None:
@@ -131,9 +144,9 @@ def blend(base: Pixels, layer: Layer, full: tuple[int, int], opacity: float) -> 
         share *= over[..., 3:].astype(np.float32) / 255
     inside = np.s_[max(0, -top) : max(0, rows - top), max(0, -left) : max(0, columns - left)]
     target = np.s_[max(0, top) : max(0, top + high), max(0, left) : max(0, left + wide)]
-    result = base.astype(np.float32)
+    result = base.astype(np.float32) * (1 - opacity if layer.loose else 1)
     result[target] += (colour[inside] - result[target]) * share[inside]
-    return np.rint(result).astype(np.uint8)
+    return np.asarray(np.rint(result), np.uint8)
 
 
 def _resized(pixels: Pixels, wide: int, high: int, *, crisp: bool) -> Pixels:
@@ -154,6 +167,20 @@ def _placed(record: Map, subject: Subject) -> Box:
     return turn((*record.origin, columns * record.cell, rows * record.cell), subject)
 
 
+def _loose(record: Map, subject: Subject) -> bool:
+    """Whether a view is far from covering the picture, which leaves room for windows that stop short of the edges."""
+    covered = (record.shape[1] * record.cell / subject.width, record.shape[0] * record.cell / subject.height)
+    return record.kind is MapKind.VIEW and (min(covered) < 0.75 or max(covered) > 1.25 + 16 / subject.width)
+
+
+def _fitted(shape: tuple[int, ...], subject: Subject) -> Box:
+    """The largest box of the proportions of ``shape`` in the middle of the upright picture."""
+    width, height = upright_size(subject)
+    scale = min(width / shape[1], height / shape[0])
+    w, h = shape[1] * scale, shape[0] * scale
+    return (width - w) / 2, (height - h) / 2, w, h
+
+
 def _read(record: Map, folder: Path, max_side: int) -> Pixels | None:
     if not record.file:
         return None
@@ -167,12 +194,12 @@ def _read(record: Map, folder: Path, max_side: int) -> Pixels | None:
     return pixels
 
 
-def _coloured(pixels: Pixels, kind: MapKind) -> tuple[Pixels, npt.NDArray[np.bool_] | None]:
+def _coloured(pixels: Pixels, record: Map) -> tuple[Pixels, npt.NDArray[np.bool_] | None]:
     """Grey levels of a heat map into colours, and where they are unknown; a view as it is."""
-    if kind is MapKind.VIEW:
+    if record.kind is MapKind.VIEW:
         return (pixels if pixels.ndim == 3 else pixels[..., None].repeat(3, axis=2)), None
     levels = pixels if pixels.ndim == 2 else pixels[..., 0]
-    opacity = OPACITY[levels]
+    opacity = opacities(record)[levels]
     unknown = pixels[..., 3] < 128 if pixels.ndim == 3 and pixels.shape[2] == 4 else None
     if unknown is not None:
         opacity[unknown] = 0

@@ -4,7 +4,7 @@ Nothing here is markup. Strings of the examined file have been through :func:`as
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePath
@@ -17,6 +17,8 @@ from assay.report.words import label, number, plain, scalar
 
 MAX_ROWS = 60
 """Rows of a table shown; the record has them all."""
+MAX_TABLES = 24
+"""Tables of one finding shown; the record has them all."""
 MAX_TEXT = 1200
 """Characters of a value shown."""
 
@@ -268,27 +270,44 @@ def _marked(index: int, region: Region, report: Report) -> Marked:
 
 
 def tables(details: dict[str, Any]) -> list[Table]:
-    """The free-form details of a finding as tables: plain values together first, then each list or object."""
-    simple = {k: v for k, v in details.items() if _short(v)}
-    found = [_pairs("", simple)] if simple else []
-    return found + [_table(label(k), v) for k, v in details.items() if k not in simple]
+    """The free-form details of a finding as tables: plain values together first, then each list or object, and what
+    lies within it, in a table of its own.
+    """
+    found = list(_walk("", details))
+    return found[:MAX_TABLES]
 
 
-def _short(value: Any) -> bool:
+def _walk(title: str, value: Any) -> Iterator[Table]:
+    if isinstance(value, dict):
+        flat = {k: v for k, v in value.items() if _flat(v)}
+        if flat:
+            yield _pairs(title, flat)
+        for key, inner in value.items():
+            if key not in flat:
+                yield from _walk(_joined(title, label(key)), inner)
+    elif all(isinstance(v, dict) for v in value):
+        keys = list(dict.fromkeys(k for v in value for k in v))
+        flat_keys = [k for k in keys if all(_flat(v.get(k, "")) for v in value)]
+        if flat_keys:
+            yield _cut(title, [label(k) for k in flat_keys], [[v.get(k, "") for k in flat_keys] for v in value])
+        for index, row in enumerate(value, 1):
+            for key in (k for k in row if k not in flat_keys):
+                yield from _walk(_joined(f"{title} {index}", label(key)), row[key])
+    elif all(isinstance(v, list) and all(map(_flat, v)) for v in value):
+        yield _cut(title, [], value)
+    else:
+        yield _pairs(title, {"": value})
+
+
+def _joined(title: str, name: str) -> str:
+    return f"{title}, {name}" if title else name
+
+
+def _flat(value: Any) -> bool:
+    """Whether a value can stand in one cell."""
     if isinstance(value, list):
         return len(value) <= 12 and not any(isinstance(v, list | dict) for v in value)
     return not isinstance(value, dict) or not value
-
-
-def _table(title: str, value: Any) -> Table:
-    if isinstance(value, dict):
-        return _pairs(title, value)
-    if all(isinstance(v, dict) for v in value):
-        keys = list(dict.fromkeys(k for v in value for k in v))
-        return _cut(title, [label(k) for k in keys], [[v.get(k, "") for k in keys] for v in value])
-    if all(isinstance(v, list) for v in value):
-        return _cut(title, [], value)
-    return _pairs(title, {"": value})
 
 
 def _pairs(title: str, values: dict[str, Any]) -> Table:

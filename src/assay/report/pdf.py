@@ -14,7 +14,7 @@ import typst
 from assay.errors import AssayError
 from assay.evidence import Report
 from assay.report import layers as maps
-from assay.report.html import ramp
+from assay.report.html import clear_ramp, ramp
 from assay.report.layers import Pixels
 from assay.report.outline import Outline, outline
 
@@ -41,7 +41,7 @@ def render_pdf(report: Report, folder: Path) -> bytes:
         base = maps.picture(folder)
         figures = _figures(report, laid, folder, base, root)
         data: dict[str, Any] = msgspec.to_builtins(laid)
-        data |= {"figures": figures, "picture": base is not None, "ramp": ramp()}
+        data |= {"figures": figures, "picture": base is not None}
         (root / "report.json").write_bytes(msgspec.json.encode(data))
         try:
             document: bytes = typst.compile(
@@ -71,6 +71,8 @@ def _figures(
         opacity = OPACITY if layer.heat else 1.0
         _write(root / f"{layer.key}.jpg", maps.blend(ground, layer, (width, height), opacity))
         figures[layer.key] = {"file": f"{layer.key}.jpg", "unknown": layer.unknown is not None}
+        if layer.heat:
+            figures[layer.key]["ramp"] = list(zip(ramp(), clear_ramp(layer.record), strict=True))
     return figures
 
 

@@ -182,7 +182,7 @@ def size(count: int) -> str:
 
 def scalar(value: Any) -> str:
     """A plain JSON value that is neither list nor object."""
-    if value is None:
+    if value is None or value == "":
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"

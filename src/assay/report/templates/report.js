@@ -43,6 +43,7 @@
       $("legend-ignore").textContent = map.ignore;
       $("ignore").hidden = !map.ignore;
       $("ramp").hidden = !map.heat;
+      map.ramp.forEach((opacity, i) => $("ramp-colours").children[i].setAttribute("stop-opacity", String(opacity)));
       $("low").textContent = map.low;
       $("high").textContent = map.high;
       $("unknown").hidden = !map.unknown;
