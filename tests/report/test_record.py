@@ -1,15 +1,21 @@
+import io
 import json
 import math
 from pathlib import Path
 
+import cv2
 import jsonschema
 import msgspec
 import pytest
+from rich.console import Console
 from tests.report.golden import check
 
 from assay.errors import UsageError
 from assay.evidence import FailedSubject, Failure, Finding, Report
-from assay.report import decode, encode, schema
+from assay.examine import examine
+from assay.media import Media
+from assay.report import FolderMaps, decode, encode, render_html, render_pdf, render_table, save_picture, schema
+from assay.testing.scene import scene
 
 ROOT = Path(__file__).parents[2]
 FAILURE = Failure(subject=FailedSubject(path="a.jpg"), error="a.jpg: the file is empty", reason="empty")
@@ -46,6 +52,20 @@ def test_the_golden_record(report: Report) -> None:
 def test_reports_and_failures_keep_to_the_schema(report: Report) -> None:
     for result in (report, FAILURE):
         validator().validate(json.loads(encode(result)))
+
+
+def test_every_method_keeps_to_the_schema_and_can_be_shown(tmp_path: Path) -> None:
+    """A real examination, with all methods and their maps, through every form of the report."""
+    jpeg = cv2.imencode(".jpg", scene(4, 272, 200)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
+    media = Media.open(jpeg, name="small.jpg")
+    save_picture(media, tmp_path)
+    report = examine(media, maps=FolderMaps(tmp_path))
+    validator().validate(json.loads(encode(report)))
+    assert encode(decode(encode(report))) == encode(report)
+    page = render_html(report, tmp_path)
+    assert all(f'id="map-{i}-{j}"' in page for i, f in enumerate(report.findings) for j, _ in enumerate(f.maps))
+    assert render_pdf(report, tmp_path).startswith(b"%PDF")
+    render_table([report], Console(file=io.StringIO(), width=80))
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,9 @@ def render_html(report: Report, folder: Path) -> str:
     for layer in maps.layers(report, folder, MAX_SIDE):
         unknown = "" if layer.unknown is None else _uri(_encode(".png", layer.unknown.astype("u1") * 255, []), "png")
         placed.append(_Placed(layer.key, layer.box, layer.crisp, layer.loose, _pack(layer, budget), unknown))
-        notes[layer.key] = {"unknown": bool(unknown), "ramp": clear_ramp(layer.record) if layer.heat else []}
+        notes[layer.key] = {
+            "unknown": bool(unknown), "loose": layer.loose, "ramp": clear_ramp(layer.record) if layer.heat else [],
+        }  # fmt: skip
     _annotate(notes, laid)
     css, js = (resource(name) for name in ("report.css", "report.js"))
     return environment().get_template("report.html.j2").render(

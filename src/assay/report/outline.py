@@ -3,34 +3,15 @@
 Nothing here is markup. Strings of the examined file have been through :func:`assay.report.words.plain`.
 """
 
-import json
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePath
-from typing import Any
 
 from assay.evidence import Abstention, Finding, Method, Reason, Region, Report, Statement, Strength
 from assay.report import words
 from assay.report.layers import key_of, telling, turn, upright_size
-from assay.report.words import label, number, plain, scalar
-
-MAX_ROWS = 60
-"""Rows of a table shown; the record has them all."""
-MAX_TABLES = 24
-"""Tables of one finding shown; the record has them all."""
-MAX_TEXT = 1200
-"""Characters of a value shown."""
-
-
-@dataclass(frozen=True)
-class Table:
-    """``columns`` may be empty: then the first cell of each row names the others. ``more`` rows were left out."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    more: int = 0
+from assay.report.tables import Table, pairs, tables
+from assay.report.words import label, number, plain
 
 
 @dataclass(frozen=True)
@@ -160,9 +141,9 @@ def outline(report: Report) -> Outline:
         no_gaps="Every method that was run could judge." if words.judging(report) else "No method that judges was run.",
         left_out=(*words.left_out(report), words.NOT_JUDGED_EVER),
         how=(
-            _pairs("Options", dict(sorted(environment.options.items()))),
-            _pairs("Libraries", {"python": environment.python, **dict(sorted(environment.libraries.items()))}),
-            _pairs("Seconds taken", dict(sorted(report.seconds.items()))),
+            pairs("Options", dict(sorted(environment.options.items()))),
+            pairs("Libraries", {"python": environment.python, **dict(sorted(environment.libraries.items()))}),
+            pairs("Seconds taken", dict(sorted(report.seconds.items()))),
         ),
         examined_at=when(report.examined_at),
         assay=plain(environment.assay),
@@ -267,63 +248,3 @@ def _marked(index: int, region: Region, report: Report) -> Marked:
     nfa = "" if region.log10_nfa is None else f", log10 NFA {number(region.log10_nfa)}"
     place = f"{region.width} × {region.height} at {region.x}, {region.y}{nfa}"
     return Marked(index, plain(region.says), place, x, y, w, h)
-
-
-def tables(details: dict[str, Any]) -> list[Table]:
-    """The free-form details of a finding as tables: plain values together first, then each list or object, and what
-    lies within it, in a table of its own.
-    """
-    found = list(_walk("", details))
-    return found[:MAX_TABLES]
-
-
-def _walk(title: str, value: Any) -> Iterator[Table]:
-    if isinstance(value, dict):
-        flat = {k: v for k, v in value.items() if _flat(v)}
-        if flat:
-            yield _pairs(title, flat)
-        for key, inner in value.items():
-            if key not in flat:
-                yield from _walk(_joined(title, label(key)), inner)
-    elif all(isinstance(v, dict) for v in value):
-        keys = list(dict.fromkeys(k for v in value for k in v))
-        flat_keys = [k for k in keys if all(_flat(v.get(k, "")) for v in value)]
-        if flat_keys:
-            yield _cut(title, [label(k) for k in flat_keys], [[v.get(k, "") for k in flat_keys] for v in value])
-        for index, row in enumerate(value, 1):
-            for key in (k for k in row if k not in flat_keys):
-                yield from _walk(_joined(f"{title} {index}", label(key)), row[key])
-    elif all(isinstance(v, list) and all(map(_flat, v)) for v in value):
-        yield _cut(title, [], value)
-    else:
-        yield _pairs(title, {"": value})
-
-
-def _joined(title: str, name: str) -> str:
-    return f"{title}, {name}" if title else name
-
-
-def _flat(value: Any) -> bool:
-    """Whether a value can stand in one cell."""
-    if isinstance(value, list):
-        return len(value) <= 12 and not any(isinstance(v, list | dict) for v in value)
-    return not isinstance(value, dict) or not value
-
-
-def _pairs(title: str, values: dict[str, Any]) -> Table:
-    return _cut(title, [], [[label(k), v] for k, v in values.items()])
-
-
-def _cut(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
-    shown = tuple(tuple(_text(cell) for cell in row) for row in rows[:MAX_ROWS])
-    return Table(title, tuple(columns), shown, max(0, len(rows) - MAX_ROWS))
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, list) and not any(isinstance(v, list | dict) for v in value):
-        text = ", ".join(scalar(v) for v in value) or "none"
-    elif isinstance(value, list | dict):
-        text = plain(json.dumps(value, ensure_ascii=False)) if value else "none"
-    else:
-        text = scalar(value)
-    return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}… ({len(text):,} characters in all)"

@@ -25,7 +25,7 @@
     const opacity = state.opacity[kind()];
     $("layer").setAttribute("opacity", String(opacity));
     $("layer-b").setAttribute("href", both ? "#" + state.map : "#nothing");
-    $("caption-a").textContent = !map ? "The picture" : both ? "The picture" : "The picture with " + map.name;
+    $("caption-a").textContent = !map ? "The picture" : both ? "The picture" : (map.loose ? "" : "The picture with ") + map.name;
     $("caption-b").textContent = map ? map.name : "";
     $("choose").value = state.map;
     $("opacity").disabled = !map || both;
@@ -53,7 +53,7 @@
       thumb.setAttribute("aria-pressed", String(thumb.dataset.map === state.map));
     }
     for (const group of document.querySelectorAll(".viewer .boxes")) {
-      group.toggleAttribute("hidden", !state.boxes || group.dataset.finding !== state.finding);
+      group.toggleAttribute("hidden", !state.boxes || map?.loose || group.dataset.finding !== state.finding);
       for (const box of group.children) {
         box.classList.toggle("here", Number(box.dataset.region) === state.region);
       }
@@ -127,7 +127,7 @@
   function focusRegion(finding, region) {
     const box = document.querySelector(`.viewer .boxes[data-finding="${CSS.escape(finding)}"] [data-region="${region}"]`);
     const card = document.querySelector(`.finding[data-finding="${CSS.escape(finding)}"]`);
-    if (maps[state.map]?.finding !== finding) {
+    if (maps[state.map]?.finding !== finding || maps[state.map].loose) {
       state.map = card.dataset.telling;
     }
     state.finding = finding;
