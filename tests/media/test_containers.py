@@ -142,6 +142,33 @@ def test_bigtiff(make: Makers) -> None:
     assert Media.open(data).rgb[0, 0].tolist() == [255, 0, 0]
 
 
+def bare_tiff(bits: int, photometric: int, samples: int = 1, planar: int = 1) -> bytes:
+    """Two pixels, the first all zeros, the second all ones."""
+    size, depths = bits // 8 * samples, struct.pack("<H", bits) * samples
+    end = 8 + 2 + 10 * 12 + 4
+    fields = (
+        (256, 1, 2), (257, 1, 1), (258, samples, end if samples > 2 else bits), (259, 1, 1), (262, 1, photometric),
+        (273, 1, end + len(depths)), (277, 1, samples), (278, 1, 1), (279, 1, 2 * size), (284, 1, planar),
+    )  # fmt: skip
+    entries = b"".join(struct.pack("<HHII", tag, 3, count, value) for tag, count, value in fields)
+    head = b"II*\0" + struct.pack("<IH", 8, len(fields)) + entries + struct.pack("<I", 0)
+    return head + depths + bytes(size) + b"\xff" * size
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_zero_may_stand_for_white(bits: int) -> None:
+    top = (1 << bits) - 1
+    assert Media.open(bare_tiff(bits, 1)).samples[0, :, 0].tolist() == [0, top]
+    assert Media.open(bare_tiff(bits, 0)).samples[0, :, 0].tolist() == [top, 0]
+
+
+@pytest.mark.parametrize(("bits", "photometric", "samples", "planar"), [(8, 8, 3, 1), (16, 2, 3, 2), (8, 2, 5, 1)])
+def test_tiff_that_decoders_read_wrong_is_refused(bits: int, photometric: int, samples: int, planar: int) -> None:
+    with pytest.raises(MediaError, match="Lab colours") as caught:
+        Media.open(bare_tiff(bits, photometric, samples, planar))
+    assert caught.value.reason == "unsupported"
+
+
 def test_tiff_directories_in_a_loop(files: dict[str, bytes]) -> None:
     data = bytearray(files["tiff"])
     first = struct.unpack_from("<I", data, 4)[0]

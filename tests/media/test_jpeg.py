@@ -203,6 +203,21 @@ def test_missing_picture_data_is_truncated(files: dict[str, bytes], end: bytes) 
         assert caught.value.reason == "truncated"
 
 
+def test_scans_that_were_never_sent(files: dict[str, bytes]) -> None:
+    data = files["jpeg-progressive"]
+    scans = [segment for segment in jpeg.parse(data).segments if segment.name == "SOS"]
+    coarse = Media.open(data[: scans[-1].offset] + b"\xff\xd9")
+    assert "leave out part of the coefficients" in coarse.remarks[0]
+    assert coarse.rgb.shape == (40, 56, 3)
+    # A baseline frame of three components whose only scan holds one of them.
+    baseline = files["jpeg"]
+    start = baseline.index(b"\xff\xda")
+    alone = baseline[:start] + b"\xff\xda\0\x08\1\1\0\0\x3f\0" + baseline[start + 14 :]
+    with pytest.raises(MediaError, match="without a scan of component 2") as caught:
+        Media.open(alone)
+    assert caught.value.reason == "truncated"
+
+
 def test_a_file_cut_within_a_segment_is_truncated(plain: bytes) -> None:
     with pytest.raises(MediaError, match=r"DQT at offset 20 .* claims 67 bytes, but the file ends at 50") as caught:
         Media.open(plain[:50])

@@ -72,7 +72,8 @@ class Container:
 @dataclass(frozen=True)
 class Structure:
     """What the parser of a format finds out: the container, and what the header declares. ``mode`` in Pillow's terms;
-    ``bits`` a sample; ``turn`` is the orientation (1 to 8) where the format says it elsewhere than in EXIF.
+    ``bits`` a sample; ``turn`` is the orientation (1 to 8) where the format says it elsewhere than in EXIF;
+    ``inverted`` says that 0 stands for white.
     """
 
     container: Container
@@ -82,6 +83,7 @@ class Structure:
     bits: int
     frames: int = 1
     turn: int | None = None
+    inverted: bool = False
 
 
 def trailing_parts(data: bytes, end: int) -> tuple[Part, ...]:

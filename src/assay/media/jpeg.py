@@ -227,6 +227,8 @@ class _Builder:
     huffman: list[HuffmanTable] = field(default_factory=list)
     restart: int = 0
     scans: int = 0
+    #: component id -> for each of 64 coefficients the lowest bit sent so far
+    sent: dict[int, list[int]] = field(default_factory=dict)
     adobe: int | None = None
     jfif: tuple[int, int] | None = None
     comments: list[str] = field(default_factory=list)
@@ -314,6 +316,12 @@ class _Builder:
         known = {component.id for component in self.components}
         if not 1 <= count <= 4 or len(payload) != 4 + 2 * count or not set(payload[1 : 1 + 2 * count : 2]) <= known:
             raise _malformed(segment, "a broken scan header")
+        first, last, low = payload[-3], min(payload[-2], 63), payload[-1] & 15
+        if self.process != "progressive":
+            first, last, low = 0, 63, 0
+        for component in payload[1 : 1 + 2 * count : 2]:
+            bits = self.sent.setdefault(component, [16] * 64)
+            bits[first : last + 1] = [min(bit, low) for bit in bits[first : last + 1]]
         self.scans += 1
         if self.scans > MAX_SCANS or self.scans * self.width * self.height > max(
             MAX_SCAN_WORK, 16 * self.width * self.height
@@ -348,6 +356,12 @@ def parse(data: bytes, limits: Limits | None = None) -> Jpeg:
         builder.add(segment)
     if builder.frame is None or builder.scans == 0:
         raise MediaError("the JPEG has no picture data", "malformed")
+    absent = {component.id for component in builder.components} - set(builder.sent)
+    if absent:
+        end = builder.segments[-1].offset
+        raise MediaError(f"the JPEG ends at offset {end}, without a scan of component {min(absent)}", "truncated")
+    if any(any(bits) for bits in builder.sent.values()):
+        builder.remarks.append("the scans leave out part of the coefficients, which a decoder smooths over")
     missing = {component.table for component in builder.components} - set(builder.tables)
     if missing and builder.process != "lossless":
         raise MediaError(f"the JPEG lacks quantisation table {min(missing)}", "malformed")

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from assay.errors import MediaError
 
@@ -34,6 +34,8 @@ def quiet() -> Iterator[None]:
             raise
         except MemoryError:
             raise MediaError("there is not enough memory to decode the picture", "out_of_memory") from None
+        except UnidentifiedImageError as error:
+            raise MediaError("the picture is broken, or of a variant that is not read", "malformed") from error
         except Exception as error:
             # Decoders raise whatever comes to hand on broken data: struct.error, SyntaxError, EOFError, OSError…
             text = str(error).split("\n")[0] or type(error).__name__

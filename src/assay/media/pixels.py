@@ -102,7 +102,7 @@ def decode(data: bytes, format: str, structure: Structure, limits: Limits) -> De
     """Decode the first frame of anything but a JPEG. Raises MediaError."""
     if format == "heic":
         return _decode_heif(data)
-    deep = structure.bits == 16 and format in {"png", "tiff"} and structure.mode != "CMYK"
+    deep = structure.bits == 16 and format in {"png", "tiff"} and structure.mode not in {"CMYK", "P"}
     if format == "png":
         if deep:
             png.check_data(data, structure)
@@ -135,6 +135,8 @@ def _decode_deep(data: bytes, structure: Structure) -> Decoded | None:
             return None
     if array is None or array.dtype != np.uint16 or array.shape[:2] != (structure.height, structure.width):
         return None
+    if structure.inverted:
+        array = cv2.bitwise_not(array)
     if array.ndim == 2:
         return np.asarray(cv2.cvtColor(array, cv2.COLOR_GRAY2RGB), dtype=np.uint16), None
     if array.shape[2] == 3:

@@ -70,20 +70,24 @@ def _structure(tiff: Tiff, directories: list[Directory], container: Container, l
             f"the TIFF's first directory claims {width} x {height}, {samples} samples of {max(depths)} bits",
             "malformed",
         )
+    # Decoders read these without complaint, and wrong.
+    if photometric in {8, 9, 10} or samples > 4 or (max(depths) == 16 and tiff.number(first, 284, 1) == 2):
+        what = "a TIFF in Lab colours, of more than 4 samples, or with planes of 16 bits"
+        raise MediaError(f"{what} is not read", "unsupported")
     # A decoder takes memory for a whole tile, however small the picture is.
     tile = tiff.number(first, 322, 1) * tiff.number(first, 323, 1)
     if tile > limits.max_pixels:
         raise MediaError(f"the TIFF's tiles claim {tile} pixels, past {limits.max_pixels}", "too_large")
     if 273 not in first.entries and 324 not in first.entries and 513 not in first.entries:
         raise MediaError("the TIFF's first directory has no pixels", "malformed")
-    mode = {3: "P", 5: "CMYK", 8: "LAB"}.get(photometric, "RGB" if photometric in {2, 6} else "L")
+    mode = {3: "P", 5: "CMYK"}.get(photometric, "RGB" if photometric in {2, 6} else "L")
     if mode == "RGB" and samples >= 4:
         mode = "RGBA"
     elif mode == "L":
         bits = max(depths)
         mode = "F" if kind == 3 else "I" if bits == 32 else "I;16" if bits == 16 else "LA" if samples == 2 else "L"
     pages = sum(directory.depth == 0 for directory in directories)
-    return Structure(container, width, height, mode, max(depths), pages)
+    return Structure(container, width, height, mode, max(depths), pages, inverted=photometric == 0)
 
 
 def unturned(data: bytes, limits: Limits) -> bytes:
