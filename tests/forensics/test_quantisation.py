@@ -189,5 +189,3 @@ def test_camera_originals_raise_no_moderate_alarm(shared_data) -> None:  # type:
         if isinstance(outcome, Finding) and outcome.direction is Direction.FOR and outcome.strength.rank >= 2:
             loud.append(path.name)
     assert loud == []
-
-

@@ -56,9 +56,7 @@ def test_frame_and_components(files: dict[str, bytes]) -> None:
     assert not progressive.standard_huffman
 
 
-@pytest.mark.parametrize(
-    ("name", "colour"), [("jpeg", "ycbcr"), ("jpeg-grey", "grey"), ("jpeg-cmyk", "cmyk")]
-)
+@pytest.mark.parametrize(("name", "colour"), [("jpeg", "ycbcr"), ("jpeg-grey", "grey"), ("jpeg-cmyk", "cmyk")])
 def test_colour(files: dict[str, bytes], name: str, colour: str) -> None:
     assert jpeg.parse(files[name]).colour == colour
 
@@ -119,11 +117,14 @@ def test_extended_xmp_is_put_together_in_order(plain: bytes, make: Makers) -> No
 
 def test_thumbnail_preview_and_trailing_data(plain: bytes, make: Makers) -> None:
     small = make["save"](Image.new("RGB", (8, 8), "red"), "JPEG")
-    data = insert(
-        plain,
-        make["segment"](0xE1, b"Exif\0\0" + make["exif"](1, small)),
-        make["segment"](0xE9, b"MAKER\0" + small),
-    ) + b"\0\0\0"
+    data = (
+        insert(
+            plain,
+            make["segment"](0xE1, b"Exif\0\0" + make["exif"](1, small)),
+            make["segment"](0xE9, b"MAKER\0" + small),
+        )
+        + b"\0\0\0"
+    )
     container = Media.open(data).container
     found = {e.kind: e for e in container.embedded}
     assert set(found) == {"thumbnail", "preview"}

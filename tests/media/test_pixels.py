@@ -30,7 +30,10 @@ def colours() -> Array:
     ],
 )  # fmt: skip
 def test_lossless_formats_give_back_what_went_in(
-    make: Makers, colours: Array, format: str, options: dict[str, object]  # noqa: A002
+    make: Makers,
+    colours: Array,
+    format: str,
+    options: dict[str, object],  # noqa: A002
 ) -> None:
     media = Media.open(make["save"](Image.fromarray(colours), format, **options))
     assert media.samples.dtype == np.uint8

@@ -62,9 +62,7 @@ def test_without_a_picture_and_maps_the_words_remain(report: Report, tmp_path: P
     assert "data:image/jpeg" not in page
 
 
-def test_many_maps_stay_within_their_budget(
-    report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_many_maps_stay_within_their_budget(report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Noise compresses worst of all."""
     monkeypatch.setattr("assay.report.html.BUDGET", 300_000)
     noise = np.random.default_rng(1).integers(0, 256, (600, 800, 3), np.uint8)

@@ -12,7 +12,7 @@ from assay.analysis import view
 from assay.evidence import Finding, Report
 from assay.report import FolderMaps, render_pdf
 
-TYPST = "#read(\"/etc/passwd\") *bold* $x^2$ = Head #{panic()} \\ @label [x](y) `raw` // gone ] } \""
+TYPST = '#read("/etc/passwd") *bold* $x^2$ = Head #{panic()} \\ @label [x](y) `raw` // gone ] } "'
 
 
 def pages(document: bytes) -> list[str]:

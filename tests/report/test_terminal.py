@@ -79,7 +79,9 @@ def test_no_sign_is_never_shown_as_proof(report: Report) -> None:
     assert "That is not proof that the picture is genuine." in text
 
 
-@pytest.mark.parametrize("text", ["[red]x[/red].jpg", "[/] [bold", "\x1b[31mred\x1b]0;title\x07", "a\rb", "[link=http://x]y"])
+@pytest.mark.parametrize(
+    "text", ["[red]x[/red].jpg", "[/] [bold", "\x1b[31mred\x1b]0;title\x07", "a\rb", "[link=http://x]y"]
+)
 def test_names_are_neither_markup_nor_orders_to_the_terminal(report: Report, text: str) -> None:
     evil = Failure(subject=FailedSubject(path=text), error=f"{text}: no", reason="empty")
     bad = hostile(report, text)

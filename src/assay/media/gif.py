@@ -21,8 +21,8 @@ class _Walk:
     def add(self, name: str, start: int, end: int, note: str = "") -> int:
         if end > len(self.data):
             raise MediaError(
-                    f"{name} at offset {start} of the GIF goes on past the file's end at {len(self.data)}", "truncated"
-                )
+                f"{name} at offset {start} of the GIF goes on past the file's end at {len(self.data)}", "truncated"
+            )
         if len(self.parts) >= self.limits.max_parts:
             raise MediaError(f"the GIF has more than {self.limits.max_parts} blocks", "too_large")
         self.parts.append(Part(name, start, end - start, note))

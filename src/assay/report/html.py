@@ -69,9 +69,7 @@ def policy(css: str, js: str = "") -> str:
     included.
     """
     script = f"; script-src '{_digest(js)}'" if js else ""
-    return (
-        f"default-src 'none'; img-src data:; style-src '{_digest(css)}'{script}; base-uri 'none'; form-action 'none'"
-    )
+    return f"default-src 'none'; img-src data:; style-src '{_digest(css)}'{script}; base-uri 'none'; form-action 'none'"
 
 
 @cache

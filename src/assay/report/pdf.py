@@ -52,9 +52,7 @@ def render_pdf(report: Report, folder: Path) -> bytes:
     return document
 
 
-def _figures(
-    report: Report, laid: Outline, folder: Path, base: Pixels | None, root: Path
-) -> dict[str, dict[str, Any]]:
+def _figures(report: Report, laid: Outline, folder: Path, base: Pixels | None, root: Path) -> dict[str, dict[str, Any]]:
     """Write the picture, and each map laid over it, small unless it is the most telling one of a finding that judges;
     returns what the template asks of them by the map's key.
     """

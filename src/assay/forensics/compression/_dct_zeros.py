@@ -59,9 +59,7 @@ def _scores(luma: npt.NDArray[np.float32], out: npt.NDArray[np.uint8]) -> None:
             step[x] = abs(row[x + 1] - row[x])
         fx = flat_x[slot]
         for x in range(n):
-            fx[x] = (
-                step[x] + step[x + 1] + step[x + 2] + step[x + 3] + step[x + 4] + step[x + 5] + step[x + 6]
-            )
+            fx[x] = step[x] + step[x + 1] + step[x + 2] + step[x + 3] + step[x + 4] + step[x + 5] + step[x + 6]
         if y > 0:
             above = luma[y - 1]
             for x in range(width):

@@ -56,9 +56,7 @@ class Spread:
 
     def between(self, low: Doubles, high: Doubles) -> Doubles:
         """Probability of falling between two values, elementwise."""
-        return np.asarray(
-            np.interp(high, self._grid, self._cumulative) - np.interp(low, self._grid, self._cumulative)
-        )
+        return np.asarray(np.interp(high, self._grid, self._cumulative) - np.interp(low, self._grid, self._cumulative))
 
 
 @dataclass(frozen=True)

@@ -193,9 +193,7 @@ def _judge(blob: Blob, bulk: float, fresh: Bytes | None, luma: Floats, main: Gri
     if place is None:
         return None
     if nfa is not None and nfa < 0:
-        place = Region(
-            x=place.x, y=place.y, width=place.width, height=place.height, says=says, log10_nfa=round(nfa, 1)
-        )
+        place = Region(x=place.x, y=place.y, width=place.width, height=place.height, says=says, log10_nfa=round(nfa, 1))
     return _Weak(place, contrast, share, strength)
 
 
