@@ -32,8 +32,8 @@ def colours() -> Array:
 def test_lossless_formats_give_back_what_went_in(
     make: Makers,
     colours: Array,
-    format: str,
-    options: dict[str, object],  # noqa: A002
+    format: str,  # noqa: A002
+    options: dict[str, object],
 ) -> None:
     media = Media.open(make["save"](Image.fromarray(colours), format, **options))
     assert media.samples.dtype == np.uint8
