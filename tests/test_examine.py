@@ -19,7 +19,6 @@ from assay.forensics import ANALYSES
 from assay.media import Limits, Media
 from assay.testing import authentic
 
-
 Methods = Callable[..., None]
 
 
