@@ -103,7 +103,7 @@ def test_reports_of_several_pictures_go_into_a_folder_with_an_index(folder: Path
     assert done.returncode in {0, 1}
     names = {p.name for p in (tmp_path / "reports").iterdir()}
     assert names == {"index.html", "authentic_jpg.html", "forged_jpg.html"}
-    assert 'href="forged_jpg.html"' in (tmp_path / "reports" / "index.html").read_text()
+    assert 'href="./forged_jpg.html"' in (tmp_path / "reports" / "index.html").read_text()
 
 
 HOSTILE = {

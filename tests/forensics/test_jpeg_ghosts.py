@@ -1,4 +1,4 @@
-"""Ghosts: the loss is that of a real JPEG, the quality found is the one used, and the odd part is the one pasted in."""
+"""`jpeg_ghosts`: the loss is that of a real JPEG, the quality found is the one used, and the odd part is the one pasted in."""
 
 from typing import Any
 

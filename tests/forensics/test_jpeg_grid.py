@@ -1,4 +1,4 @@
-"""The grid detector finds origins to the pixel, keeps its promise on false alarms, and shows what was pasted in."""
+"""`jpeg_grid` finds origins to the pixel, keeps its promise on false alarms, and shows what was pasted in."""
 
 import io
 from types import ModuleType

@@ -14,7 +14,6 @@ USAGE = 2
 """Exit code of a request that makes no sense."""
 
 app = typer.Typer(
-    help="Is this picture genuine, where does it come from, what was altered, who vouches for it?",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",

@@ -121,7 +121,8 @@ class Asked:
             cards = next((r.methods for r, _ in self.shown if isinstance(r, Report)), result.methods)
             brief = tuple(replace(f, details={}, maps=(), regions=()) for f in result.findings if f.strength.rank)
             result = replace(result, methods=cards, findings=brief, seconds={})
-        self.shown.append((result, item.outputs.html.name if item.outputs.html else None))
+        link = item.outputs.html.name if item.outputs.html and isinstance(result, Report) else None
+        self.shown.append((result, link))
 
 
 def perform(asked: Asked) -> int:

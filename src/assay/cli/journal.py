@@ -7,10 +7,8 @@ import tempfile
 from pathlib import Path
 from typing import IO
 
-import msgspec
-
 from assay.batch import Item, Result
-from assay.errors import UsageError
+from assay.errors import AssayError, UsageError
 from assay.evidence import Environment, Report
 from assay.report import decode, encode
 
@@ -32,9 +30,10 @@ class Journal:
         self._stream: IO[bytes] | None = None
 
     def _read(self) -> None:
-        with contextlib.suppress(FileNotFoundError), self.path.open("rb") as stream:
+        # What cannot be read is written anew, or complained of when it cannot be written either.
+        with contextlib.suppress(OSError), self.path.open("rb") as stream:
             for line in stream:
-                with contextlib.suppress(msgspec.MsgspecError):
+                with contextlib.suppress(AssayError):
                     record = decode(line)
                     if isinstance(record, Report) and record.environment == self._environment:
                         self._kept[record.subject.path] = record
