@@ -1,4 +1,4 @@
-"""`jpeg_ghosts`: the loss is that of a real JPEG, the quality found is the one used, and the odd part is the one pasted in."""
+"""`jpeg_ghosts`: the loss is a real JPEG's, the quality found the one used, the odd part the one pasted in."""
 
 from typing import Any
 
