@@ -64,6 +64,11 @@ def judge(facts: Facts) -> Finding:
 
 
 def _sentence(rule: Rule, value: str, fired: int) -> str:
+    if rule.direction is Direction.NEUTRAL and fired > 1:
+        # None of several remarks that weigh nothing deserves to lead.
+        return (
+            f"Nothing in the metadata speaks for or against alteration; {fired} of {len(rules())} rules note something."
+        )
     cited = f' ("{value}")' if value != "absent" else ""
     many = f"; {fired} of {len(rules())} rules on metadata fired" if fired > 1 else ""
     kind = {Direction.FOR: "for alteration", Direction.AGAINST: "against alteration"}.get(rule.direction, "")
