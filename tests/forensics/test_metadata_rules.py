@@ -356,6 +356,13 @@ def test_an_empty_picture_is_neutral() -> None:
     assert finding.details["rules_checked"] == len(RULES)
 
 
+def test_several_remarks_that_weigh_nothing_do_not_lead() -> None:
+    finding = judge(Facts(BASE | CASES["gen_size"][0]))
+    assert finding.direction is Direction.NEUTRAL
+    assert len(finding.details["fired"]) > 1
+    assert finding.says.startswith("Nothing in the metadata speaks for or against alteration; 2 of ")
+
+
 def test_the_strongest_is_cited_first() -> None:
     facts = CASES["camera_whole"][0] | CASES["gps_speed"][0] | CASES["source_trained"][0]
     finding = judge(Facts(BASE | facts))
