@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from assay.batch import Item, Options, Outputs, run, write_whole
+from assay.batch import Item, Options, Outputs, run
 from assay.evidence import Failure, Report
 from assay.media import Limits
 
@@ -101,17 +101,3 @@ def test_a_place_that_cannot_be_written_is_a_failure_of_that_picture(picture: by
     ((_, result),) = run([Item(name="x.jpg", source=picture, outputs=outputs)], ONLY)
     assert isinstance(result, Failure)
     assert result.reason == "unwritable"
-
-
-def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    target = tmp_path / "report.html"
-    write_whole(target, b"first")
-
-    def full(_descriptor: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space"):
-        write_whole(target, b"second")
-    assert target.read_bytes() == b"first"
-    assert list(tmp_path.iterdir()) == [target]

@@ -27,3 +27,21 @@ class MediaError(AssayError):
     def __reduce__(self) -> tuple[type, tuple[str, str]]:
         """Pickle with both arguments, so that the error crosses process borders whole."""
         return type(self), (str(self), self.reason)
+
+
+class ProvenanceError(AssayError):
+    """Credentials that cannot be made, kept or asked for.
+
+    ``reason`` is one word for programs to branch on: ``key`` (unreadable, or it does not fit the certificate),
+    ``passphrase``, ``certificate`` (unsuitable), ``expired``, ``authority`` (a timestamp authority or another service
+    that cannot be reached or answers nonsense), ``unsupported``, ``history`` (signing would drop it), ``unwritable``,
+    ``full`` (no space left), ``too_large``, ``missing``, ``rejected`` (what was made does not verify).
+    """
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type, tuple[str, str]]:
+        """Pickle with both arguments, so that the error crosses process borders whole."""
+        return type(self), (str(self), self.reason)

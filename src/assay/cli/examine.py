@@ -12,13 +12,14 @@ import typer
 from msgspec.structs import replace
 from rich.console import Console
 
-from assay.batch import Item, Options, Outputs, Result, run, write_whole
+from assay.batch import Item, Options, Outputs, Result, run
 from assay.cli.inputs import expand
 from assay.cli.journal import Journal
 from assay.cli.progress import Watch
 from assay.errors import UsageError
 from assay.evidence import Failure, Report
 from assay.examine import environment, select
+from assay.files import write_whole
 from assay.media import Limits
 from assay.report import encode, render_index, render_table
 from assay.weigh import claims
