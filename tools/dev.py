@@ -108,8 +108,14 @@ def docs() -> None:
 def test() -> None:
     """All that CI runs: lint, documentation, tests."""
     setup("dev")
-    if not any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")):
-        debian("chromium")
+    needed = {
+        "chromium": any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")),
+        "openssl": shutil.which("openssl"),
+        "softhsm2": shutil.which("softhsm2-util"),
+    }
+    missing = [package for package, found in needed.items() if not found]
+    if missing:
+        debian(*missing)
     lint()
     docs()
     workers = str(min(4, os.cpu_count() or 1))
