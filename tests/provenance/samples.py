@@ -1,7 +1,7 @@
 """One small valid file of each kind that can carry credentials, made by code."""
 
 import io
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -37,7 +37,7 @@ def landscape(width: int = 320, height: int = 240, seed: int = 1) -> npt.NDArray
     return (picture.clip(0, 1) * 255).astype(np.uint8)
 
 
-@lru_cache(maxsize=None)
+@cache
 def sample(mime: str) -> bytes:
     """A small valid file of this MIME type, always of the same content."""
     if mime in PICTURES:
@@ -78,7 +78,7 @@ def _film(container: str, codec: str) -> bytes:
 
     stream = io.BytesIO()
     with av.open(stream, "w", format=container) as out:
-        track = out.add_stream(codec, rate=10)
+        track: Any = out.add_stream(codec, rate=10)
         track.width, track.height, track.pix_fmt = 160, 120, "yuvj420p" if codec == "mjpeg" else "yuv420p"
         for number in range(5):
             frame = av.VideoFrame.from_ndarray(landscape(160, 120, seed=number + 1), format="rgb24")
@@ -96,7 +96,7 @@ def _sound(container: str, codec: str) -> bytes:
     wave = (np.sin(np.arange(rate // 2) * 2 * np.pi * 440 / rate) * 12000).astype(np.int16)[None]
     stream = io.BytesIO()
     with av.open(stream, "w", format=container) as out:
-        track = out.add_stream(codec, rate=rate, layout="mono")
+        track: Any = out.add_stream(codec, rate=rate, layout="mono")
         frame = av.AudioFrame.from_ndarray(wave, format="s16", layout="mono")
         frame.sample_rate = rate
         resampler = av.AudioResampler(format=track.format, layout="mono", rate=rate, frame_size=track.frame_size or 0)
