@@ -176,18 +176,3 @@ def test_schema_is_a_json_schema_that_a_real_record_fits(folder: Path) -> None:
     for arguments in ((folder / "forged.jpg", *QUICK), ("nowhere.jpg",)):
         record = json.loads(assay("examine", *arguments, "--json", "-").stdout)
         jsonschema.validate(record, schema)
-
-
-def test_every_option_is_documented() -> None:
-    import typer.main
-
-    from assay.cli.app import app
-
-    page = (Path(__file__).resolve().parents[2] / "docs" / "reference" / "command-line.md").read_text()
-    group = typer.main.get_command(app)
-    for name, command in group.commands.items():  # type: ignore[attr-defined]
-        assert f"assay {name}" in page
-        for parameter in command.params:
-            for option in parameter.opts if parameter.param_type_name == "option" else ():
-                assert f"`{option}" in page, f"{option} of assay {name}"
-            assert getattr(parameter, "help", None), f"{parameter.name} of assay {name} has no help"

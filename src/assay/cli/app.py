@@ -1,24 +1,67 @@
-"""The ``assay`` command: its groups put together, and errors told to a person."""
+"""The ``assay`` command: its groups put together, and errors told to a person.
+
+A command's module is imported when the command is called, and only then: whoever verifies a file does not wait for the
+libraries that examine one.
+"""
 
 import sys
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from typer.core import TyperCommand, TyperGroup
 
 import assay
-from assay.cli import examine, methods
 from assay.errors import AssayError
 
 USAGE = 2
 """Exit code of a request that makes no sense."""
 
+LOOK, VOUCH, KEYS, SERVE = "Look at media", "Sign and vouch", "Certificates and trust", "Run a service"
+
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "examine": ("assay.cli.examine", LOOK, "Is anything altered, and what speaks for or against it?"),
+    "methods": ("assay.cli.methods", LOOK, "Print the card of each method: what it looks at, what fools it."),
+    "schema": ("assay.cli.methods", LOOK, "Print the JSON Schema of the record that examine writes."),
+}
+"""Each command: the module that has it, the panel it stands in, and what it is for."""
+
+
+def load(name: str) -> Any:
+    """The command as its module builds it: ``register(app)`` there adds it to an app of its own."""
+    inner = typer.Typer(add_completion=False, rich_markup_mode="rich", context_settings=CONTEXT)
+    inner.callback()(lambda: None)
+    import_module(COMMANDS[name][0]).register(inner)
+    group: Any = typer.main.get_command(inner)
+    return group.commands[name]
+
+
+CONTEXT = {"help_option_names": ["-h", "--help"]}
+
+
+class _Commands(TyperGroup):
+    """Lists all commands without importing any, and imports the one that is called."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.commands = {
+            name: TyperCommand(name, help=says, rich_help_panel=panel) for name, (_, panel, says) in COMMANDS.items()
+        }
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The real command in place of the one that only stands in the list."""
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, load(str(name)), rest
+
+
 app = typer.Typer(
+    cls=_Commands,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=CONTEXT,
 )
 
 
@@ -36,13 +79,9 @@ def _root(
 ) -> None:
     """Is this picture genuine, where does it come from, what was altered, who vouches for it?
 
-    Start with [bold]assay examine PICTURE[/bold]. Everything runs on this machine: nothing is sent anywhere.
+    Start with [bold]assay examine PICTURE[/bold] or [bold]assay verify PICTURE[/bold]. Everything runs on this machine:
+    nothing is sent anywhere unless a command is told to.
     """
-
-
-app.command("examine", help=examine.HELP)(examine.command)
-app.command("methods")(methods.methods)
-app.command("schema")(methods.schema)
 
 
 def main() -> None:

@@ -232,3 +232,8 @@ def _stems(names: Sequence[str]) -> list[str]:
         taken.add(stem.lower())
         stems.append(stem)
     return stems
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command("examine", help=HELP)(command)

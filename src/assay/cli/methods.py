@@ -28,3 +28,9 @@ def methods(
 def schema() -> None:
     """Print the JSON Schema of the record that [bold]assay examine --json[/bold] writes."""
     typer.echo(json.dumps(report_schema(), indent=2))
+
+
+def register(app: typer.Typer) -> None:
+    """Add both commands to ``app``."""
+    app.command("methods")(methods)
+    app.command("schema")(schema)
