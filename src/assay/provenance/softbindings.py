@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import cbor2
 
 from assay.errors import MediaError
-from assay.provenance import jumbf
+from assay.provenance import boxes
 from assay.provenance.model import SoftBinding
 
 MAX_BYTES = 16 * 1024**2
@@ -33,10 +33,11 @@ _ASSERTION = re.compile(r"c2pa\.soft-binding(\.v\d+)?(__\d+)?")
 @dataclass(frozen=True)
 class Contents:
     """What a manifest store holds: the label of its active manifest, and the bindings that this one declares.
-    ``active`` is the same store with no other manifest in it.
+    ``labels`` are those of all manifests in it, and ``active`` is the same store with only the active one.
     """
 
     manifest_id: str
+    labels: tuple[str, ...]
     bindings: tuple[tuple[str, bytes], ...]
     active: bytes
 
@@ -50,22 +51,23 @@ def contents(manifest: bytes) -> Contents:
         raise MediaError("The manifest is empty.", "empty")
     if len(manifest) > MAX_BYTES:
         raise MediaError(f"The manifest has more than {MAX_BYTES // 1024**2} MB.", "too_large")
-    store = jumbf.read(manifest)
-    if store.uuid != jumbf.STORE:
+    store = boxes.read(manifest)
+    if store.uuid != boxes.STORE:
         raise MediaError("This is JUMBF, but no C2PA manifest store.", "malformed")
-    manifests = [box for box in store.boxes if box.uuid in jumbf.MANIFESTS]
+    manifests = [box for box in store.boxes if box.uuid in boxes.MANIFESTS]
     if not manifests:
         raise MediaError("The C2PA manifest store holds no manifest.", "malformed")
     active = manifests[-1]
     if not active.label or not ID.fullmatch(active.label):
         raise MediaError("The active manifest has no usable label.", "malformed")
     found = dict.fromkeys(_declared(manifest, active))
-    alone = manifest if len(manifests) == 1 else jumbf.only_active(manifest, store, active)
-    return Contents(active.label, tuple(found), alone)
+    alone = manifest if len(manifests) == 1 else boxes.only_active(manifest, store, active)
+    labels = tuple(box.label for box in manifests if box.label)
+    return Contents(active.label, labels, tuple(found), alone)
 
 
-def _declared(data: bytes, manifest: jumbf.Box) -> Iterator[tuple[str, bytes]]:
-    assertions = manifest.child(jumbf.ASSERTIONS)
+def _declared(data: bytes, manifest: boxes.Box) -> Iterator[tuple[str, bytes]]:
+    assertions = manifest.child(boxes.ASSERTIONS)
     count = 0
     for box in assertions.boxes if assertions else ():
         if not box.label or not _ASSERTION.fullmatch(box.label):

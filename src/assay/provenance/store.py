@@ -249,7 +249,7 @@ class ManifestStore:
         with told(self.path), self._reading() as connection:
             count, size = connection.execute(sql.select(sql.func.count(), sql.func.sum(MANIFESTS.c.size))).one()
             by = sql.select(BINDINGS.c.algorithm, sql.func.count()).group_by(BINDINGS.c.algorithm)
-            return Stats(count, size or 0, {name: number for name, number in connection.execute(by).tuples()})
+            return Stats(count, size or 0, dict(connection.execute(by).tuples().all()))
 
     def _file(self, digest: str) -> Path:
         return self.path / "manifests" / digest[:2] / f"{digest}.c2pa"
