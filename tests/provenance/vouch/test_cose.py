@@ -5,23 +5,25 @@ from typing import Any
 import cbor2
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.provenance.vouch.keys import ALGORITHMS, KEYS, Key
+from tests.provenance.vouch.keys import ALGORITHMS, Key, key
 from tests.provenance.vouch.test_statement import GOOD
 
 from assay.provenance.certificates import create, load_key
+from assay.provenance.keys import signing_with
 from assay.provenance.vouch import cbor, cose
 from assay.provenance.vouch.statement import encode
 
 ABOUT = cose.subject_name(GOOD.subject.sha256)
 
 
-def made(key: Key) -> cose.Signed:
-    return cose.sign(encode(GOOD), ABOUT, key.algorithm, key.chain, key.sign)
+def made(with_: Key) -> cose.Signed:
+    return cose.sign(encode(GOOD), ABOUT, with_.algorithm, with_.chain, with_.sign)
 
 
-SIGNED = made(KEYS["es256"])
+SIGNED = made(key("es256"))
 FILE = SIGNED.encoded()
 
 
@@ -39,7 +41,7 @@ def header_of(signed: cose.Signed) -> dict[Any, Any]:
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_every_algorithm_signs_and_verifies(algorithm: str) -> None:
-    signed = made(KEYS[algorithm])
+    signed = made(key(algorithm))
     again = cose.read(signed.encoded())
     assert again == signed
     assert again.holds()
@@ -47,7 +49,7 @@ def test_every_algorithm_signs_and_verifies(algorithm: str) -> None:
     assert not cose.Signed(**{**vars(again), "payload": again.payload + b"x"}).holds()
     assert not cose.Signed(**{**vars(again), "signature": again.signature[:-1]}).holds()
     assert not cose.Signed(
-        **{**vars(again), "chain": (KEYS["es384" if algorithm == "es256" else "es256"].chain)}
+        **{**vars(again), "chain": (key("es384" if algorithm == "es256" else "es256").chain)}
     ).holds()
 
 
@@ -59,7 +61,7 @@ def test_the_header_is_what_a_transparency_register_asks_for() -> None:
     header = cbor2.loads(protected)
     leaf = SIGNED.chain[0]
     assert header[15] == {1: leaf.subject.rfc4514_string(), 2: "urn:sha256:" + GOOD.subject.sha256.hex()}
-    assert header[33] == [c.public_bytes(cose.Encoding.DER) for c in SIGNED.chain]
+    assert header[33] == [c.public_bytes(Encoding.DER) for c in SIGNED.chain]
     assert header[34][0] == -16
     assert header[3] == cose.CONTENT_TYPE
     assert loose == {}
@@ -80,10 +82,10 @@ def test_another_implementation_would_sign_the_same_bytes() -> None:
 
 
 def test_one_certificate_stands_by_itself() -> None:
-    key = KEYS["es256"]
-    alone = cose.sign(encode(GOOD), ABOUT, "es256", key.chain[:1], key.sign)
+    whole = key("es256")
+    alone = cose.sign(encode(GOOD), ABOUT, "es256", whole.chain[:1], whole.sign)
     assert isinstance(header_of(alone)[33], bytes)
-    assert cose.read(alone.encoded()).chain == key.chain[:1]
+    assert cose.read(alone.encoded()).chain == whole.chain[:1]
     with pytest.raises(ValueError, match="RFC 9360 forbids"):
         cose.read(rebuilt({33: [header_of(alone)[33]]}))
 
@@ -95,7 +97,7 @@ def test_a_timestamp_and_receipts_can_be_added_without_touching_the_signature() 
     assert again.holds()
 
 
-DER = SIGNED.chain[0].public_bytes(cose.Encoding.DER)
+DER = SIGNED.chain[0].public_bytes(Encoding.DER)
 
 
 @pytest.mark.parametrize(
@@ -182,6 +184,5 @@ def test_any_structure_is_refused_with_a_value_error_only(item: object) -> None:
 def test_the_issuer_is_the_name_on_the_certificate_even_a_hostile_one() -> None:
     wicked = create("x=y,O=Reuters", organisation='Evil "Inc"; <script>')
     chain = tuple(x509.load_pem_x509_certificates(wicked.chain_pem))
-    key = load_key(wicked.key_pem)
-    signed = cose.sign(encode(GOOD), ABOUT, "es256", chain, Key("es256", chain, key).sign)
+    signed = cose.sign(encode(GOOD), ABOUT, "es256", chain, signing_with(load_key(wicked.key_pem), "es256"))
     assert x509.Name.from_rfc4514_string(signed.claims[1]) == chain[0].subject

@@ -3,17 +3,15 @@
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from assay.errors import ProvenanceError
+from assay.provenance.keys import Sign, algorithm_of, signed_by
 from assay.provenance.vouch import cbor
 
 CONTENT_TYPE = "application/vnd.assay.statement+cbor"
@@ -26,12 +24,8 @@ ISS, SUB = 1, 2
 
 ALGORITHMS = {"es256": -7, "es384": -35, "es512": -36, "ps256": -37, "ed25519": -8}
 
-_CURVES: dict[str, tuple[str, hashes.HashAlgorithm, int]] = {
-    "es256": ("secp256r1", hashes.SHA256(), 32),
-    "es384": ("secp384r1", hashes.SHA384(), 48),
-    "es512": ("secp521r1", hashes.SHA512(), 66),
-}
-"""Curve, digest, and bytes of each half of a signature. One curve for each, as C2PA has it."""
+_ECDSA = {"es256": 64, "es384": 96, "es512": 132}
+"""Bytes of a signature: r and s side by side."""
 
 SHA_256 = -16
 
@@ -69,10 +63,12 @@ class Signed:
     def holds(self) -> bool:
         """Whether the signature is one by the key of the first certificate over this payload and header."""
         try:
-            _verify(self.chain[0].public_key(), self.algorithm, self.signature, self.to_sign)
-        except (InvalidSignature, ValueError):
+            fits = algorithm_of(self.chain[0].public_key()) == self.algorithm
+        except ProvenanceError:
             return False
-        return True
+        # Another length would be another spelling of the same signature.
+        fits = fits and len(self.signature) == _ECDSA.get(self.algorithm, len(self.signature))
+        return fits and signed_by(self.chain[0], self.algorithm, self.signature, self.to_sign)
 
     def encoded(self) -> bytes:
         """The whole file."""
@@ -90,7 +86,7 @@ def subject_name(sha256: bytes) -> str:
 
 
 def sign(payload: bytes, about: str, algorithm: str, chain: tuple[x509.Certificate, ...],
-         signer: Callable[[bytes], bytes]) -> Signed:  # fmt: skip
+         signer: Sign) -> Signed:  # fmt: skip
     """Sign ``payload``. ``signer`` gives the raw COSE signature (r and s side by side for ECDSA) over its argument."""
     ders = [c.public_bytes(Encoding.DER) for c in chain]
     protected = cbor.dumps({
@@ -174,22 +170,6 @@ def _chain(header: Mapping[Any, Any]) -> tuple[x509.Certificate, ...]:
     except Exception as error:  # the parser raises a dozen kinds for hostile DER
         raise ValueError(f"a certificate in it cannot be read: {type(error).__name__}") from None
     return chain
-
-
-def _verify(key: object, algorithm: str, signature: bytes, data: bytes) -> None:
-    """Raise InvalidSignature or ValueError, also where the key is not of the algorithm."""
-    if algorithm in _CURVES:
-        curve, digest, size = _CURVES[algorithm]
-        if not (isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name == curve and len(signature) == 2 * size):
-            raise InvalidSignature
-        r, s = (int.from_bytes(part) for part in (signature[:size], signature[size:]))
-        key.verify(encode_dss_signature(r, s), data, ec.ECDSA(digest))
-    elif algorithm == "ps256" and isinstance(key, rsa.RSAPublicKey):
-        key.verify(signature, data, padding.PSS(padding.MGF1(hashes.SHA256()), 32), hashes.SHA256())
-    elif algorithm == "ed25519" and isinstance(key, ed25519.Ed25519PublicKey):
-        key.verify(signature, data)
-    else:
-        raise InvalidSignature
 
 
 __all__ = ["CONTENT_TYPE", "Signed", "issuer_name", "read", "sign", "subject_name"]

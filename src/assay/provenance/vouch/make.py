@@ -1,0 +1,95 @@
+"""Make a statement: put together, signed, given its time, and read again before anybody gets it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from assay.errors import ProvenanceError, UsageError
+from assay.provenance.identity import Identity
+from assay.provenance.keys import certificates_of
+from assay.provenance.timestamps import stamp as ask_timestamp
+from assay.provenance.vouch import cose
+from assay.provenance.vouch.check import read
+from assay.provenance.vouch.profile import unfit
+from assay.provenance.vouch.statement import (
+    LIMITS,
+    SCHEMA,
+    Check,
+    Received,
+    Statement,
+    Subject,
+    encode,
+    new_id,
+    stamp,
+    validate,
+)
+
+
+def vouch(
+    subject: Subject,
+    identity: Identity,
+    *,
+    received: Received,
+    checked: Sequence[Check] = (),
+    unchanged_since: str | None = None,
+    note: str | None = None,
+    expires: str | None = None,
+    replaces: str | None = None,
+    tsa: str | None = None,
+    now: datetime | None = None,
+) -> bytes:
+    """A signed statement on ``subject``. ``unchanged_since`` is the day of receipt when none; ``tsa`` the URL of a
+    time-stamping authority, which gets a digest of the signature and nothing else.
+
+    Raises UsageError where the statement would make no sense, ProvenanceError where it cannot be signed or stamped.
+    """
+    return _signed(
+        Statement(
+            schema=SCHEMA, id=new_id(), issued=stamp(now or datetime.now(UTC)), subject=subject, limits=LIMITS,
+            received=received, checked=tuple(checked), unchanged_since=unchanged_since or received.on, note=note,
+            expires=expires, replaces=replaces,
+        ),
+        identity, tsa,
+    )  # fmt: skip
+
+
+def withdraw(
+    earlier: Statement, identity: Identity, *, note: str | None = None, tsa: str | None = None,
+    now: datetime | None = None,
+) -> bytes:  # fmt: skip
+    """A signed statement that takes ``earlier`` back; errors as :func:`vouch`."""
+    if earlier.withdraws:
+        raise UsageError("That statement is a withdrawal itself; vouch anew instead")
+    return _signed(
+        Statement(
+            schema=SCHEMA, id=new_id(), issued=stamp(now or datetime.now(UTC)), subject=earlier.subject, limits=LIMITS,
+            note=note, withdraws=earlier.id,
+        ),
+        identity, tsa,
+    )  # fmt: skip
+
+
+def _signed(statement: Statement, identity: Identity, tsa: str | None) -> bytes:
+    validate(statement)
+    chain = certificates_of(identity.chain)
+    why = unfit(chain)
+    if why:
+        raise ProvenanceError(f"The certificate of {identity.name} may not sign statements: {why}", "certificate")
+    if len(chain) > cose.LONGEST_CHAIN:
+        raise ProvenanceError(
+            f"The chain of {identity.name} has {len(chain)} certificates; {cose.LONGEST_CHAIN} are the most",
+            "certificate",
+        )
+    about = cose.subject_name(statement.subject.sha256)
+    signed = cose.sign(encode(statement), about, identity.algorithm, chain, identity.sign)
+    if tsa:
+        signed = replace(signed, token=ask_timestamp(signed.stamped, tsa))
+    data = signed.encoded()
+    # A token or a service may sign with another key than it says; nobody should learn that from a reader.
+    again, found = read(data, "the statement just made")
+    if not again.holds() or found != statement:
+        raise ProvenanceError(f"What {identity.name} signed does not verify; nothing was written", "rejected")
+    return data
+
+
+__all__ = ["vouch", "withdraw"]
