@@ -25,17 +25,17 @@ Secret = Callable[[], bytes | None]
 
 def passphrase_of_environment() -> bytes | None:
     """``ASSAY_PASSPHRASE``."""
-    return os.environb.get(b"ASSAY_PASSPHRASE") if os.supports_bytes_environ else _encoded("ASSAY_PASSPHRASE")
+    return _secret("ASSAY_PASSPHRASE")
 
 
 def pin_of_environment() -> bytes | None:
     """``ASSAY_PIN``."""
-    return os.environb.get(b"ASSAY_PIN") if os.supports_bytes_environ else _encoded("ASSAY_PIN")
+    return _secret("ASSAY_PIN")
 
 
-def _encoded(name: str) -> bytes | None:
+def _secret(name: str) -> bytes | None:
     value = os.environ.get(name)
-    return value.encode() if value is not None else None
+    return os.fsencode(value) if value else None
 
 
 @dataclass(frozen=True, eq=False)
