@@ -248,8 +248,9 @@ class ManifestStore:
         """How much it holds."""
         with told(self.path), self._reading() as connection:
             count, size = connection.execute(sql.select(sql.func.count(), sql.func.sum(MANIFESTS.c.size))).one()
-            by = sql.select(BINDINGS.c.algorithm, sql.func.count()).group_by(BINDINGS.c.algorithm)
-            return Stats(count, size or 0, dict(connection.execute(by).tuples().all()))
+            counted = sql.func.count().label("number")
+            rows = connection.execute(sql.select(BINDINGS.c.algorithm, counted).group_by(BINDINGS.c.algorithm))
+            return Stats(count, size or 0, {row.algorithm: row.number for row in rows})
 
     def _file(self, digest: str) -> Path:
         return self.path / "manifests" / digest[:2] / f"{digest}.c2pa"

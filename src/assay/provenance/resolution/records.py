@@ -65,12 +65,12 @@ class BindingQuery(_Wire, frozen=True):
 
 
 class ReferenceQuery(_Wire, frozen=True):
-    """The body of POST /matches/byReference. ``region`` is known so that it can be refused."""
+    """The body of POST /matches/byReference. No region can be asked for: whole files are looked at."""
 
     referenceUrl: Annotated[str, Meta(pattern="^https://", max_length=2048, examples=["https://example.org/a.jpg"])]
     assetLength: Annotated[int, Meta(ge=1, le=2**53, description="Bytes; a longer asset is refused.")]
     assetType: Annotated[str, Meta(max_length=128, examples=["image/jpeg"])] | UnsetType = UNSET
-    region: list[dict[str, Any]] | UnsetType = UNSET
+    region: Annotated[list[dict[str, Any]], Meta(max_length=0)] | UnsetType = UNSET
 
 
 class Binding(_Wire, frozen=True):

@@ -1,0 +1,1 @@
+"""The HTTP side of Assay: thin, over the rooms below."""
