@@ -1,145 +1,120 @@
-"""A small reader of JUMBF boxes (ISO/IEC 19566-5), enough to find what a C2PA manifest store holds.
+"""The boxes of a manifest store (ISO 19566-5, JUMBF): just enough to take one manifest or its signature out.
 
-It checks structure only: whether a signature or a hash holds is for the C2PA library to say.
+The library reads and checks the store; this serves what it does not tell: the certificates and the revocation answers
+in a signature's header (RFC 9052, RFC 9360), and one manifest by itself.
 """
 
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from assay.errors import MediaError
+import cbor2
 
-MAX_DEPTH = 12
-"""Levels of superboxes. A manifest store needs four."""
-MAX_BOXES = 200_000
-"""Boxes in one store: a thousand ingredients need about 25,000."""
-MAX_LABEL = 1024
+MAX_BOXES = 100_000
+"""Boxes looked at in one store."""
 
-_TAIL = "-0011-0010-8000-00AA00389B71"
-STORE = f"63327061{_TAIL}"
-MANIFEST = f"63326D61{_TAIL}"
-UPDATE_MANIFEST = f"6332756D{_TAIL}"
-COMPRESSED_MANIFEST = f"6332636D{_TAIL}"
-ASSERTIONS = f"63326173{_TAIL}"
-CBOR = f"63626F72{_TAIL}"
-MANIFESTS = (MANIFEST, UPDATE_MANIFEST, COMPRESSED_MANIFEST)
-"""Content types of the boxes that are manifests: standard, update, compressed (C2PA specification, 11.1)."""
+_X5CHAIN = (33, "x5chain")
 
 
-@dataclass(frozen=True, slots=True)
+class JumbfError(ValueError):
+    """The boxes do not fit into one another."""
+
+
+@dataclass(frozen=True)
 class Box:
-    """One box of the file: ``kind`` is its four characters, ``start`` and ``end`` where it lies (header included),
-    ``body`` where its content begins. Of a superbox, ``uuid`` is the content type, and ``boxes`` what follows the
-    description.
-    """
+    """A box: its type, where it begins and ends in the data, and where its content begins."""
 
     kind: bytes
     start: int
     body: int
     end: int
-    uuid: str = ""
-    label: str | None = None
-    boxes: tuple["Box", ...] = ()
-
-    def content(self, data: bytes) -> bytes:
-        """What the box holds, of the ``data`` it was read from."""
-        return data[self.body : self.end]
-
-    def child(self, uuid: str) -> "Box | None":
-        """The first superbox in this one with that content type."""
-        return next((box for box in self.boxes if box.uuid == uuid), None)
 
 
-def read(data: bytes) -> Box:
-    """The superbox that ``data`` is, with all in it.
-
-    Raises MediaError: ``truncated`` (a box is longer than what holds it), ``malformed``, ``too_deep``, ``too_large``
-    (too many boxes).
-    """
-    boxes = list(_Reader(data).boxes(0, len(data), 0))
-    if len(boxes) != 1 or boxes[0].kind != b"jumb":
-        raise MediaError("This is not one JUMBF box.", "malformed")
-    return boxes[0]
-
-
-class _Reader:
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._count = 0
-
-    def boxes(self, start: int, end: int, depth: int) -> Iterator[Box]:
-        if depth > MAX_DEPTH:
-            raise MediaError(f"Its JUMBF boxes are nested deeper than {MAX_DEPTH} levels.", "too_deep")
-        while start < end:
-            self._count += 1
-            if self._count > MAX_BOXES:
-                raise MediaError(f"It holds more than {MAX_BOXES:,} JUMBF boxes.", "too_large")
-            box = self._box(start, end, depth)
-            yield box
-            start = box.end
-
-    def _box(self, start: int, limit: int, depth: int) -> Box:
-        if limit - start < 8:
-            raise MediaError("A JUMBF box is cut short.", "truncated")
-        length, kind = struct.unpack_from(">I4s", self._data, start)
-        body = start + 8
-        if length == 1:
-            if limit - start < 16:
-                raise MediaError("A JUMBF box is cut short.", "truncated")
-            (length,) = struct.unpack_from(">Q", self._data, body)
-            body += 8
-        end = limit if length == 0 else start + length
-        if end < body:
-            raise MediaError("A JUMBF box is shorter than its own header.", "malformed")
-        if end > limit:
-            raise MediaError("A JUMBF box is longer than what holds it.", "truncated")
-        if kind != b"jumb":
-            return Box(kind, start, body, end)
-        inside = self.boxes(body, end, depth + 1)
-        first = next(inside, None)
-        if first is None or first.kind != b"jumd":
-            raise MediaError("A JUMBF superbox does not begin with its description.", "malformed")
-        uuid, label = _description(first.content(self._data))
-        return Box(kind, start, body, end, uuid, label, tuple(inside))
+def boxes(data: bytes, start: int, end: int) -> Iterator[Box]:
+    """The boxes that stand one after the other in ``data[start:end]``. Raises JumbfError."""
+    count = 0
+    while start < end:
+        count += 1
+        if start + 8 > end or count > MAX_BOXES:
+            raise JumbfError("a box is cut short, or there are too many")
+        size, body = int.from_bytes(data[start : start + 4], "big"), start + 8
+        if size == 1:
+            size, body = int.from_bytes(data[body : body + 8], "big"), body + 8
+        stop = end if size == 0 else start + size
+        if stop > end or stop < body:
+            raise JumbfError("a box is longer than what holds it")
+        yield Box(data[start + 4 : start + 8], start, body, stop)
+        start = stop
 
 
-def _description(body: bytes) -> tuple[str, str | None]:
-    """Content type and label of a description box: 16 bytes, one of toggles (bit 1: a label), the label to a zero."""
-    if len(body) < 17:
-        raise MediaError("A JUMBF description is cut short.", "truncated")
-    raw = body[:16].hex().upper()
-    uuid = "-".join((raw[:8], raw[8:12], raw[12:16], raw[16:20], raw[20:]))
-    if not body[16] & 2:
-        return uuid, None
-    label, zero, _ = body[17 : 17 + MAX_LABEL + 1].partition(b"\0")
-    if not zero:
-        raise MediaError("A JUMBF label does not end, or is too long.", "malformed")
+def label(data: bytes, box: Box) -> str | None:
+    """The label in the description of a superbox, or None."""
+    for inner in boxes(data, box.body, box.end):
+        if inner.kind != b"jumd" or not inner.end - inner.body > 17 or not data[inner.body + 16] & 2:
+            return None
+        return data[inner.body + 17 : inner.end].split(b"\0", 1)[0].decode("utf-8", "replace")
+    return None
+
+
+def manifests(store: bytes) -> dict[str, Box]:
+    """The manifests of a store by label. Raises JumbfError."""
+    outer = next(boxes(store, 0, len(store)), None)
+    if outer is None or outer.kind != b"jumb":
+        raise JumbfError("not a manifest store")
+    found: dict[str, Box] = {}
+    for box in boxes(store, outer.body, outer.end):
+        if box.kind == b"jumb" and (name := label(store, box)) is not None:
+            found[name] = box
+    return found
+
+
+def alone(store: bytes, box: Box) -> bytes:
+    """A store that holds this manifest and nothing else: how the library is asked about one by itself."""
+    outer = next(boxes(store, 0, len(store)))
+    description = next(boxes(store, outer.body, outer.end))
+    content = store[description.start : description.end] + store[box.start : box.end]
+    return (len(content) + 8).to_bytes(4, "big") + b"jumb" + content
+
+
+def signature(store: bytes, manifest: Box) -> bytes | None:
+    """The COSE_Sign1 of a manifest, or None where it has none. Raises JumbfError."""
+    for box in boxes(store, manifest.body, manifest.end):
+        if box.kind == b"jumb" and label(store, box) == "c2pa.signature":
+            for inner in boxes(store, box.body, box.end):
+                if inner.kind == b"cbor":
+                    return store[inner.body : inner.end]
+    return None
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a signature's header holds: the certificates, signer first, and the OCSP answers stapled to it, as DER."""
+
+    chain: tuple[bytes, ...]
+    ocsp: tuple[bytes, ...]
+
+
+def header(cose: bytes) -> Header:
+    """Read the header of a COSE_Sign1. What is not as it should be is left out, not complained of."""
     try:
-        return uuid, label.decode("utf-8")
-    except UnicodeDecodeError:
-        raise MediaError("A JUMBF label is not UTF-8.", "malformed") from None
+        value = cbor2.loads(cose)
+        value = getattr(value, "value", value)
+        protected, unprotected = cbor2.loads(value[0]), value[1]
+    except Exception:  # cbor2 raises what its input makes it raise
+        return Header((), ())
+    chain: tuple[bytes, ...] = ()
+    for part in (protected, unprotected):
+        for key in _X5CHAIN:
+            if not chain and isinstance(part, dict) and key in part:
+                chain = _byte_strings(part[key])
+    revocation = unprotected.get("rVals") if isinstance(unprotected, dict) else None
+    answers = _byte_strings(revocation.get("ocspVals")) if isinstance(revocation, dict) else ()
+    return Header(chain[:16], answers[:16])
 
 
-def only_active(data: bytes, store: Box, active: Box) -> bytes:
-    """A store of one manifest: the description and the ``active`` box of ``store``, byte for byte."""
-    description = data[store.body : store.boxes[0].start]
-    manifest = data[active.start : active.end]
-    if struct.unpack_from(">I", manifest)[0] == 0:
-        manifest = struct.pack(">I", len(manifest)) + manifest[4:]
-    return struct.pack(">I4s", 8 + len(description) + len(manifest), b"jumb") + description + manifest
+def _byte_strings(value: Any) -> tuple[bytes, ...]:
+    found = value if isinstance(value, list | tuple) else [value]
+    return tuple(v for v in found if isinstance(v, bytes))
 
 
-__all__ = [
-    "ASSERTIONS",
-    "CBOR",
-    "COMPRESSED_MANIFEST",
-    "MANIFEST",
-    "MANIFESTS",
-    "MAX_BOXES",
-    "MAX_DEPTH",
-    "STORE",
-    "UPDATE_MANIFEST",
-    "Box",
-    "only_active",
-    "read",
-]
+__all__ = ["Box", "Header", "JumbfError", "alone", "boxes", "header", "label", "manifests", "signature"]

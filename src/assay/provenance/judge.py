@@ -1,0 +1,163 @@
+"""One manifest by itself: is its signature right, and who vouches for the signer at the time that counts?"""
+
+import io
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+
+import msgspec
+from c2pa import C2paError, Context, Reader
+
+from assay.provenance import claims, jumbf, revocation
+from assay.provenance.claims import Raw, ours
+from assay.provenance.model import Kind, Reason, State
+from assay.provenance.path import listed, within
+from assay.provenance.trust import TrustList, TrustStore
+
+TRUSTED, UNTRUSTED = "signingCredential.trusted", "signingCredential.untrusted"
+_FOUND_IN = re.compile(r"found in \[(.*)\] trust anchors")
+_SIGNATURE = ("signingCredential.", "claimSignature.", "timeStamp.", "timeOfSigning.", "algorithm.")
+_TIMED = frozenset({"signingCredential.expired", "claimSignature.outsideValidity"})
+
+
+@dataclass
+class Judgement:
+    """The checks of one manifest, and the list that vouches for its signer."""
+
+    reasons: list[Reason]
+    list: TrustList | None = None
+    stamped: bool = False
+
+    @property
+    def failures(self) -> tuple[Reason, ...]:
+        """What breaks it. An unknown signer does not."""
+        return tuple(r for r in self.reasons if r.kind is Kind.FAILURE and r.code != UNTRUSTED)
+
+    @property
+    def state(self) -> State:
+        """What the checks come to."""
+        if self.failures:
+            return State.BROKEN
+        if self.list is None:
+            return State.VALID
+        return State.TRUSTED_RETIRED if self.list.retired else State.TRUSTED
+
+
+@dataclass
+class Court:
+    """What is needed to judge the manifests of one file. ``fetch`` gets the bytes of the manifest store."""
+
+    trust: TrustStore
+    context: Context
+    now: datetime
+    at: datetime | None
+    fetch: Callable[[], bytes | None]
+    boxes: dict[str, jumbf.Box] = field(default_factory=dict)
+
+    @cached_property
+    def store(self) -> bytes:
+        """The manifest store, its manifests in ``boxes``; empty where it cannot be had or read."""
+        store = self.fetch() or b""
+        try:
+            self.boxes.update(jumbf.manifests(store))
+        except jumbf.JumbfError:
+            return b""
+        return store
+
+    def header(self, label: str) -> jumbf.Header:
+        """The header of a manifest's signature; empty where it cannot be read."""
+        store = self.store
+        try:
+            cose = jumbf.signature(store, self.boxes[label]) if label in self.boxes else None
+        except jumbf.JumbfError:
+            cose = None
+        return jumbf.header(cose) if cose else jumbf.Header((), ())
+
+    def anew(self, label: str) -> list[Reason] | None:
+        """The checks of a manifest's signature made anew, by itself, with the lists in use.
+
+        Of the manifests of ingredients the library tells only what differs from what the signer's tool wrote down when
+        it took them in; and that tool had lists of its own.
+        """
+        store = self.store
+        if label not in self.boxes:
+            return None
+        try:
+            with Reader(
+                "application/c2pa", io.BytesIO(jumbf.alone(store, self.boxes[label])), context=self.context
+            ) as r:
+                manifests = msgspec.json.decode(r.crjson())["manifests"]
+        except (C2paError, msgspec.DecodeError, KeyError, RecursionError):
+            return None
+        found = claims.reasons(claims.table(manifests[0]).get("validationResults"), label) if manifests else []
+        return [r for r in found if r.code.startswith(_SIGNATURE)]
+
+    def judge(self, label: str, raw: Raw, reasons: list[Reason]) -> Judgement:
+        """Add to the library's checks what it leaves out: which list, at which time, and revocation."""
+        known = {r.code for r in reasons}
+        made = Judgement(list(reasons), stamped="timeStamp.trusted" in known)
+        if not made.stamped:
+            made.reasons.append(ours("assay.no_timestamp", label))
+        if not any(code.startswith("signingCredential.ocsp.") for code in known):
+            # The library says nothing of a stapled answer that the authority signed with its own key.
+            made.reasons += revocation.stapled(
+                self.header(label), label, self.trust, signed=_time(claims.timestamp(raw)) if made.stamped else None
+            )
+        if self.at is not None and not made.stamped:
+            self._as_of(self.at, label, made)
+        elif TRUSTED in known:
+            signed = _time(claims.timestamp(raw)) if made.stamped else None
+            made.list = self._which(label, made.reasons, signed or self.now)
+        self._tell(label, made)
+        return made
+
+    def _which(self, label: str, reasons: list[Reason], when: datetime) -> TrustList | None:
+        """The best list that vouches for the signer. Where several do, the library names one at random."""
+        detail = next((r.detail for r in reasons if r.code == TRUSTED), "")
+        found = _FOUND_IN.search(detail)
+        named = self.trust.of_uri(found.group(1)) if found else None
+        if named and named.kind == "claim" and not named.retired:
+            return named
+        better = listed(self.header(label).chain, self.trust, when)
+        return better or (named if named and named.kind == "claim" else None)
+
+    def _as_of(self, at: datetime, label: str, made: Judgement) -> None:
+        """Judge the certificate for another time than now, as nothing shows when it was used."""
+        chain = self.header(label).chain
+        if not chain:
+            return
+        made.reasons = [r for r in made.reasons if r.code not in _TIMED]
+        made.reasons.append(ours("assay.at", label, at.isoformat()))
+        if within(chain[0], at):
+            made.list = listed(chain, self.trust, at)
+        else:
+            early = at < revocation.begins(chain[0])
+            made.reasons.append(ours("assay.at.not_yet_valid" if early else "assay.at.expired", label, at.isoformat()))
+
+    def _tell(self, label: str, made: Judgement) -> None:
+        """Say which list vouches, in place of the library's own answer."""
+        before = {r.code: r for r in made.reasons}
+        made.reasons = [r for r in made.reasons if r.code not in {TRUSTED, UNTRUSTED}]
+        if made.list is not None:
+            kept = ", a list that is kept no more" if made.list.retired else ""
+            says = f"The signer's certificate is vouched for by {made.list.dated}{kept}."
+            made.reasons.insert(0, ours(TRUSTED, label, before[TRUSTED].detail if TRUSTED in before else "", says=says))
+            return
+        if TRUSTED in before and self.at is None:
+            made.reasons.append(ours("assay.trust.timestamp_list", label, before[TRUSTED].detail))
+        if TRUSTED in before or UNTRUSTED in before:
+            names = ", ".join(x.title for x in self.trust.claims()) or "none"
+            says = f"The signer's certificate leads to no trust list in use (looked at: {names})."
+            made.reasons.insert(0, ours(UNTRUSTED, label, "", says=says))
+
+
+def _time(value: str | None) -> datetime | None:
+    try:
+        return datetime.fromisoformat(value) if value else None
+    except ValueError:
+        return None
+
+
+__all__ = ["TRUSTED", "UNTRUSTED", "Court", "Judgement"]

@@ -1,0 +1,116 @@
+"""From a signer's certificate to a list that vouches for it (RFC 5280, section 6, as far as lists need it).
+
+The library says whether some list vouches. Which one, where several do, it tells at random; and it judges
+certificates only for this moment. Both are found out here.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from datetime import datetime
+from functools import lru_cache
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+
+from assay.provenance.trust import TrustList, TrustStore
+
+MAX_PATH = 8
+"""Certificates between a signer's and an anchor."""
+
+
+def listed(chain: Iterable[bytes], trust: TrustStore, when: datetime) -> TrustList | None:
+    """The list that vouches for the first certificate of ``chain`` (DER, signer first) at ``when``: current lists
+    before retired ones. Lists of time-stamping authorities vouch for nobody. None where no list does.
+    """
+    parsed = [certificate for der in chain if (certificate := _load(der)) is not None]
+    if not parsed or not _valid(parsed[0], when):
+        return None
+    fingerprint = hashlib.sha256(_der(parsed[0])).digest()
+    for candidate in trust.claims():
+        if fingerprint in allowed(candidate) or _leads(parsed, anchors(candidate.pem), when):
+            return candidate
+    return None
+
+
+def within(der: bytes, when: datetime) -> bool:
+    """Whether ``when`` lies in the validity of a certificate."""
+    certificate = _load(der)
+    return certificate is not None and _valid(certificate, when)
+
+
+@lru_cache(maxsize=64)
+def anchors(pem: str) -> tuple[x509.Certificate, ...]:
+    """The certificates of a PEM text."""
+    return tuple(x509.load_pem_x509_certificates(pem.encode())) if "BEGIN CERTIFICATE" in pem else ()
+
+
+def allowed(source: TrustList) -> frozenset[bytes]:
+    """SHA-256 of the end-entity certificates that a list names one by one."""
+    return source.allowed_hashes
+
+
+def issuer_of(certificate: x509.Certificate, candidates: Iterable[x509.Certificate]) -> x509.Certificate | None:
+    """The certificate among ``candidates`` that signed this one."""
+    for candidate in candidates:
+        if candidate.subject == certificate.issuer and _issued(certificate, candidate):
+            return candidate
+    return None
+
+
+def _leads(chain: list[x509.Certificate], roots: tuple[x509.Certificate, ...], when: datetime) -> bool:
+    """Whether a path of valid CA certificates leads from the first of ``chain`` to one of ``roots``."""
+    known = {_der(root) for root in roots}
+    current, seen = chain[0], {_der(chain[0])}
+    for depth in range(MAX_PATH):
+        if _der(current) in known and depth:
+            return True
+        ends = [root for root in roots if root.subject == current.issuer and _authority(root, when, depth)]
+        if any(_issued(current, root) for root in ends):
+            return True
+        between = [c for c in chain[1:] if _der(c) not in seen and _authority(c, when, depth)]
+        following = issuer_of(current, between)
+        if following is None:
+            return False
+        seen.add(_der(following))
+        current = following
+    return False
+
+
+def _authority(certificate: x509.Certificate, when: datetime, depth: int) -> bool:
+    """Whether this may issue certificates at ``when``, with ``depth`` authorities below it."""
+    try:
+        constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
+        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
+    except (x509.ExtensionNotFound, ValueError):
+        return False
+    if not constraints.ca or not usage.key_cert_sign:
+        return False
+    return (constraints.path_length is None or constraints.path_length >= depth) and _valid(certificate, when)
+
+
+def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
+def _valid(certificate: x509.Certificate, when: datetime) -> bool:
+    return certificate.not_valid_before_utc <= when <= certificate.not_valid_after_utc
+
+
+def _load(der: bytes) -> x509.Certificate | None:
+    try:
+        return x509.load_der_x509_certificate(der)
+    except ValueError:
+        return None
+
+
+def _der(certificate: x509.Certificate) -> bytes:
+    from cryptography.hazmat.primitives.serialization import Encoding  # noqa: PLC0415
+
+    return certificate.public_bytes(Encoding.DER)
+
+
+__all__ = ["anchors", "issuer_of", "listed", "within"]
