@@ -187,10 +187,10 @@ def _assertions(options: Options) -> list[dict[str, Any]]:
 
 
 def _soft_binding(binding: SoftBinding) -> dict[str, Any]:
-    # The library writes a list of small numbers as a CBOR byte string, which the specification wants here, and a text
-    # as text.
-    value = list(base64.b64decode(binding.value, validate=True))
-    blocks = [{"scope": {}, "value": value}]
+    # The specification wants a byte string. The library takes JSON only and writes text, as its own reader expects.
+    if len(base64.b64decode(binding.value, validate=True)) == 0:
+        raise UsageError(f"The soft binding {binding.algorithm} is empty.")
+    blocks = [{"scope": {}, "value": binding.value}]
     return {"label": "c2pa.soft-binding", "data": {"alg": binding.algorithm, "blocks": blocks}}
 
 

@@ -13,7 +13,7 @@ from cryptography import x509
 
 from assay.errors import ProvenanceError
 from assay.provenance import tokens
-from assay.provenance.certificates.keys import ALGORITHMS, load_key
+from assay.provenance.certificates import ALGORITHMS, lint, load_key
 from assay.provenance.keys import Sign, algorithm_of, certificates_of, same_key, signed_by, signing_with
 
 FILE = "identity.toml"
@@ -46,7 +46,7 @@ class Identity:
     """
 
     name: str
-    chain: bytes
+    chain: bytes = field(repr=False)
     algorithm: str
     tsa: str | None
     sign: Sign = field(repr=False)
@@ -231,6 +231,13 @@ def _checked(chain: bytes, name: str | None) -> tuple[str, str, x509.Certificate
             raise ProvenanceError(
                 f"The certificate {whose} is valid only from {day}: wait, or check this machine's clock.", "expired"
             )
+    fault = next((f for f in lint(chain) if f.severity == "error"), None)
+    if fault:
+        raise ProvenanceError(
+            f"The certificate of {called} may not sign Content Credentials: {fault.says} "
+            "(assay certificates lint tells more).",
+            "certificate",
+        )
     return algorithm, called, leaf
 
 

@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import BinaryIO
 
 from c2pa import Builder, C2paBuilderIntent, C2paError, C2paSigningAlg, Context, Reader, Signer
@@ -19,6 +20,7 @@ from assay.provenance.engine import Anchors, context
 from assay.provenance.formats import NAMES, mime_of
 from assay.provenance.identity import Identity
 from assay.provenance.keys import certificates_of
+from assay.provenance.trust import TrustStore, default_store
 
 HEAD = 4096
 """Bytes from which the kind of a file is told."""
@@ -68,12 +70,12 @@ def sign_stream(source: BinaryIO, out: BinaryIO, identity: Identity, options: Op
     check(options)
     mime = kind_of(source)
     ctx = _tools.context(identity, thumbnail=options.thumbnail)
-    past = history.read(source, mime, ctx)
+    past = history.read(source, mime, ctx, _tools.trust)
     remarks = list(_judge(past, options))
     label = options.label or f"urn:c2pa:{uuid.uuid4()}"
     cleaned = io.BytesIO(redact.from_bytes(_all(source), mime, options.redact)) if options.redact else source
     with _explained(identity, mime):
-        made = _Made(options, label, ctx)
+        made = _Made(options, label, identity)
         parent = made.claim(source, mime, past)
         remarks += made.remarks
         cleaned.seek(0)
@@ -118,8 +120,11 @@ def _judge(past: history.History, options: Options) -> tuple[str, ...]:
 class _Made:
     """A builder and what it claims."""
 
-    def __init__(self, options: Options, label: str, ctx: Context) -> None:
-        self._options, self._label, self._context = options, label, ctx
+    def __init__(self, options: Options, label: str, identity: Identity) -> None:
+        self._options, self._label = options, label
+        # The library writes into the record what it found of each ingredient: let it know all the lists then.
+        alone = not options.ingredients and options.source_type is not None
+        self._context = _tools.context(identity, thumbnail=options.thumbnail, lists=not alone)
         self.remarks: list[str] = []
 
     def claim(self, source: BinaryIO, mime: str, past: history.History) -> str | None:
@@ -154,7 +159,7 @@ class _Made:
         return key
 
     def _past(self, stream: BinaryIO, mime: str, title: str) -> history.History:
-        past = history.read(stream, mime, self._context)
+        past = history.read(stream, mime, self._context, _tools.trust)
         self.remarks += history.judge(past, title, over_broken=self._options.over_broken)
         return past
 
@@ -212,16 +217,22 @@ class _Tools(threading.local):
     """What is dear to make, kept for each thread: contexts with their trust, and signers."""
 
     def __init__(self) -> None:
-        self._contexts: dict[tuple[bytes, bool], Context] = {}
+        self._contexts: dict[tuple[bytes, bool, bool], Context] = {}
         self._signers: weakref.WeakKeyDictionary[Identity, dict[str | None, Signer]] = weakref.WeakKeyDictionary()
         self.failure: Exception | None = None
 
-    def context(self, identity: Identity, *, thumbnail: bool) -> Context:
-        """One that trusts the top of the identity's own chain."""
-        key = (identity.chain, thumbnail)
+    @cached_property
+    def trust(self) -> TrustStore:
+        """The lists by which the past of a file is judged."""
+        return default_store()
+
+    def context(self, identity: Identity, *, thumbnail: bool, lists: bool = False) -> Context:
+        """One that trusts the top of the identity's own chain, and the lists where asked."""
+        key = (identity.chain, thumbnail, lists)
         if key not in self._contexts:
             top = certificates_of(identity.chain)[-1].public_bytes(Encoding.PEM).decode()
-            self._contexts[key] = context([Anchors("urn:assay:identity", top)], thumbnail=thumbnail)
+            anchors = [Anchors("urn:assay:identity", top), *(self.trust.anchors() if lists else ())]
+            self._contexts[key] = context(anchors, thumbnail=thumbnail)
         return self._contexts[key]
 
     def signer(self, identity: Identity, tsa: str | None) -> Signer:
