@@ -1,11 +1,11 @@
-"""Write the trust lists that Assay ships: python tools/build_trust_lists.py --help.
+r"""Write the trust lists that Assay ships: python tools/build_trust_lists.py --help.
 
 A maintainer fetches the published files, looks at them, and gives their paths here. Every certificate is parsed, its
 self-signature checked where it is its own issuer, and the files are written beside ``lists.toml``, which says where
 they come from, of what day they are, and what their SHA-256 is. Nothing is fetched.
 
-    python tools/build_trust_lists.py c2pa C2PA-TRUST-LIST.pem --kind claim --status current \\
-        --title "C2PA trust list" --issued 2026-08-05 --pinned 2026-11-24 \\
+    python tools/build_trust_lists.py c2pa C2PA-TRUST-LIST.pem --kind claim --status current \
+        --title "C2PA trust list" --issued 2026-08-05 --pinned 2026-11-24 \
         --source https://github.com/c2pa-org/conformance-public --licence "CC BY 4.0"
 """
 

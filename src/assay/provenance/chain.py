@@ -61,7 +61,7 @@ def walk(raws: list[Raw], court: Court, name: str) -> Chain:
     mine: dict[str, list[Ingredient]] = {}
     broken, bare = [], 0
     for link in links:
-        state = states[link.child] if link.child in states else State.NONE
+        state = states.get(link.child or "", State.NONE)
         link.ingredient = replace(link.ingredient, state=State.BROKEN if link.failures else state)
         mine.setdefault(link.parent, []).append(link.ingredient)
         bare += link.child is None and not link.failures
@@ -145,7 +145,7 @@ def _judged(label: str, raw: Raw, court: Court, *, active: bool) -> Judgement:
     return court.judge(label, raw, found)
 
 
-def _manifest(
+def _manifest(  # noqa: PLR0917
     label: str, raw: Raw, depth: int, state: State, judged: Judgement, ingredients: list[Ingredient],
     recorded: list[Reason],
 ) -> Manifest:  # fmt: skip
@@ -154,7 +154,7 @@ def _manifest(
     stamp, actions = claims.timestamp(raw), claims.actions(raw)
     said = max((a.when for a in actions if a.when), default=None)
     reasons = [*judged.reasons, *{r.code: r for r in recorded if r.code not in known}.values()]
-    reasons.sort(key=lambda r: list((Kind.FAILURE, Kind.INFORMATION, Kind.SUCCESS)).index(r.kind))
+    reasons.sort(key=lambda r: [Kind.FAILURE, Kind.INFORMATION, Kind.SUCCESS].index(r.kind))
     return Manifest(
         label=label, depth=depth, state=state, signer=claims.signer(raw), list=judged.list.id if judged.list else None,
         title=text(stated.get("dc:title")), format=text(stated.get("dc:format"), 100),

@@ -97,9 +97,10 @@ class Court:
     def judge(self, label: str, raw: Raw, reasons: list[Reason]) -> Judgement:
         """Add to the library's checks what it leaves out: which list, at which time, and revocation."""
         known = {r.code for r in reasons}
-        made = Judgement(list(reasons), stamped="timeStamp.trusted" in known)
+        legacy = any(r.code == "timeStamp.trusted" and r.detail.startswith("legacy") for r in reasons)
+        made = Judgement(list(reasons), stamped="timeStamp.trusted" in known and not legacy)
         if not made.stamped:
-            made.reasons.append(ours("assay.no_timestamp", label))
+            made.reasons.append(ours("assay.legacy_timestamp" if legacy else "assay.no_timestamp", label))
         if not any(code.startswith("signingCredential.ocsp.") for code in known):
             # The library says nothing of a stapled answer that the authority signed with its own key.
             made.reasons += revocation.stapled(
@@ -110,8 +111,15 @@ class Court:
         elif TRUSTED in known:
             signed = _time(claims.timestamp(raw)) if made.stamped else None
             made.list = self._which(label, made.reasons, signed or self.now)
+            if legacy and not self._valid_now(label):
+                made.list = None
+                made.reasons.append(ours("assay.expired_since", label))
         self._tell(label, made)
         return made
+
+    def _valid_now(self, label: str) -> bool:
+        chain = self.header(label).chain
+        return not chain or within(chain[0], self.now)
 
     def _which(self, label: str, reasons: list[Reason], when: datetime) -> TrustList | None:
         """The best list that vouches for the signer. Where several do, the library names one at random."""
@@ -145,7 +153,8 @@ class Court:
             says = f"The signer's certificate is vouched for by {made.list.dated}{kept}."
             made.reasons.insert(0, ours(TRUSTED, label, before[TRUSTED].detail if TRUSTED in before else "", says=says))
             return
-        if TRUSTED in before and self.at is None:
+        mine = {"assay.expired_since"} & before.keys()
+        if TRUSTED in before and self.at is None and not mine:
             made.reasons.append(ours("assay.trust.timestamp_list", label, before[TRUSTED].detail))
         if TRUSTED in before or UNTRUSTED in before:
             names = ", ".join(x.title for x in self.trust.claims()) or "none"

@@ -9,7 +9,7 @@ from assay.provenance.trust import TrustList
 MAX_FIRST = 40
 """Reasons that stand before all others."""
 
-_FIRST = ("assay.at", "assay.trust.timestamp_list", "timeStamp.trusted", "timeStamp.untrusted", "timeStamp.mismatch",
+_FIRST = ("assay.at", "assay.expired_since", "assay.legacy_timestamp", "assay.trust.timestamp_list", "timeStamp.trusted", "timeStamp.untrusted", "timeStamp.mismatch",
           "assay.no_timestamp", "signingCredential.ocsp.notRevoked", "assay.manifest.unreferenced")  # fmt: skip
 
 
@@ -19,13 +19,12 @@ def sentence(chain: Chain, listed: TrustList | None) -> str:
     if active.state is State.BROKEN:
         failures = [r for r in active.reasons if r.kind is Kind.FAILURE and r.code != UNTRUSTED]
         first = min(failures, key=lambda r: r.code not in CONTENT, default=None)
-        return f"The credentials are broken. {first.says if first else ''} Do not rely on what they say.".replace(
-            "  ", " "
-        )
+        why = f" {first.says}" if first else ""
+        return f"The credentials are broken.{why} Do not rely on what they say."
     who = _who(active.signer)
     intact = {
-        State.VALID: f"The credentials are intact, but no trust list in use knows the signer, {who}: anybody could have "
-        "made them in that name",
+        State.VALID: f"The credentials are intact, but no trust list in use knows the signer, {who}: anybody could "
+        "have made them in that name",
         State.TRUSTED_RETIRED: f"The credentials are intact, and the signer, {who}, is known only to "
         f"{listed.dated if listed else 'a list'}, which is kept no more",
         State.TRUSTED: f"The credentials are intact, and {listed.dated if listed else 'a trust list'} vouches for the "

@@ -129,9 +129,7 @@ def shipped() -> tuple[TrustList, ...]:
     for entry in index["list"]:
         content = (folder / entry["file"]).read_bytes()
         if hashlib.sha256(content).hexdigest() != entry["sha256"]:
-            raise ProvenanceError(
-                f"The trust list {entry['id']} is not the one that was shipped: install anew", "missing"
-            )
+            raise ProvenanceError(f"The trust list {entry['id']} is not as it was shipped: install anew", "missing")
         text, single = content.decode(), entry["kind"] == "allowed"
         lists[entry["id"]] = TrustList(
             id=entry["id"], title=entry["title"], pem="" if single else text, allowed=text if single else "",

@@ -1,5 +1,6 @@
 """Verify the Content Credentials of one file: who signed what, is it intact, who vouches for the signer?"""
 
+import base64
 import hashlib
 import io
 import mmap
@@ -165,10 +166,13 @@ class _See:
         if self.sidecar is not None:
             reason = ours("assay.sidecar.unreadable", None, message)
             return self._answer(State.BROKEN, [reason], says=reason.says)
-        if self._claims_some():
+        if not isinstance(error, C2paError.NotSupported) and self._claims_some():
             reason = ours("assay.unreadable", None, message)
             return self._answer(State.BROKEN, [reason], says=f"The credentials are broken. {reason.says}")
         kind = NAMES.get(self.mime, self.mime)
+        if isinstance(error, C2paError.NotSupported):
+            says = f"{name}: credentials in a file of this kind ({kind}) cannot be read"
+            raise MediaError(says, "unsupported") from None
         raise MediaError(f"{name}: damaged or cut short, cannot be read as {kind}", "malformed") from None
 
     def _claims_some(self) -> bool:
@@ -205,8 +209,6 @@ class _See:
         while block := self.source.stream.read(1 << 20):
             hasher.update(block)
         expected = text(content.get("hash"), 200).removeprefix("b64'").removesuffix("'")
-        import base64  # noqa: PLC0415
-
         return base64.b64encode(hasher.digest()).decode() == expected
 
 
@@ -256,7 +258,7 @@ def _digest(source: _Source) -> "Future[str] | str":
 
 
 def _context(trust: TrustStore, online: bool) -> Context:
-    """This thread's context for these lists: making one costs more than verifying a file."""
+    """The context of this thread for these lists: making one costs more than verifying a file."""
     kept: dict[tuple[str, bool], Context] = _local.__dict__.setdefault("contexts", {})
     key = (trust.key, online)
     if key not in kept:
