@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from assay import __version__
-from assay.provenance.model import Kind, State
+from assay.provenance.model import Kind, Reason, State
 from assay.provenance.vouch import Standing, Vouching
 from assay.report.html import environment, policy, resource
 from assay.report.words import plain, size
@@ -31,7 +31,7 @@ def who(found: Vouching) -> str:
     name, organisation = plain(found.voucher.name), plain(found.voucher.organisation)
     if not (name or organisation):
         return "an unnamed certificate"
-    return f"{organisation} ({name})" if name and organisation and name != organisation else organisation or name
+    return f"{organisation}, {name}" if name and organisation and name != organisation else organisation or name
 
 
 def headline(found: Vouching) -> str:
@@ -56,15 +56,20 @@ def rows(found: Vouching) -> list[tuple[str, str]]:
     if "withdraws" in said:
         told.append(("Withdraws", f"the statement {said['withdraws']}"))
     if received:
-        how = f", {received['how']}" if "how" in received else ""
-        told.append(("Received", f"from {received['from']}, on {received['on']}{how}"))
+        how = f", “{received['how']}”" if "how" in received else ""
+        told.append(("Received", f"from “{received['from']}” on {received['on']}{how}"))
         told += [("Checked", _check(check)) for check in said.get("checked", ())] or [("Checked", "nothing is named")]
         told.append(("Unchanged", f"since {said['unchanged_since']}"))
     told.append(("File", f"{subject['format']}, {size(subject['bytes'])}, sha256:{subject['sha256']}"))
     if seen:
         label = f" ({seen['manifest']})" if "manifest" in seen else ""
-        told.append(("Credentials", f"{State(seen['state']).words}, when the voucher looked{label}"))
-    told += [(label, said[key]) for label, key in (("Note", "note"), ("Replaces", "replaces")) if key in said]
+        state = State(seen["state"])
+        words = "none" if state is State.NONE else state.words
+        told.append(("Credentials", f"{words}, when the voucher looked{label}"))
+    if "note" in said:
+        told.append(("Note", f"“{said['note']}”"))
+    if "replaces" in said:
+        told.append(("Replaces", f"the statement {said['replaces']}"))
     if "expires" in said:
         told.append(("Stands until", said["expires"]))
     told.append(("Issued", _issued(found)))
@@ -72,9 +77,15 @@ def rows(found: Vouching) -> list[tuple[str, str]]:
     return [(label, plain(text)) for label, text in told]
 
 
+def reasons(found: Vouching) -> list[Reason]:
+    """Why, what fails first and what holds last."""
+    order = (Kind.FAILURE, Kind.INFORMATION, Kind.SUCCESS)
+    return sorted(found.reasons, key=lambda r: order.index(r.kind))
+
+
 def _check(check: Mapping[str, Any]) -> str:
-    result = f": {check['result']}" if "result" in check else ""
-    return f"{check['what']}{result} (on {check['on']})"
+    result = f": “{check['result']}”" if "result" in check else ""
+    return f"“{check['what']}”{result}, on {check['on']}"
 
 
 def _issued(found: Vouching) -> str:
@@ -97,7 +108,7 @@ def render_vouching(found: Vouching, console: Console) -> None:
     console.print()
     _grid(console, [(Text(label, "dim"), Text(text)) for label, text in rows(found)])
     console.print()
-    marks = [(_MARKS[r.kind], r) for r in found.reasons]
+    marks = [(_MARKS[r.kind], r) for r in reasons(found)]
     ascii_only = console.options.ascii_only
     _grid(
         console,
@@ -120,7 +131,7 @@ def render_vouching_html(found: Vouching) -> str:
     css = resource("report.css")
     return environment().get_template("vouch.html.j2").render(
         v=found, headline=headline(found), rows=rows(found), assay=__version__, policy=policy(css),
-        reasons=[(r.kind.value, plain(r.says)) for r in found.reasons], css=Markup(css),  # noqa: S704 (our own file)
+        reasons=[(r.kind.value, plain(r.says)) for r in reasons(found)], css=Markup(css),  # noqa: S704 (our own file)
         path=plain(found.path or ""), statement=plain(found.statement_path), state=found.state.words,
     )  # fmt: skip
 

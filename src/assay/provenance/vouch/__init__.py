@@ -5,7 +5,7 @@ and since when it is unchanged; not who made it.
 """
 
 from assay.provenance.vouch.check import Standing, Vouching, check, read, view
-from assay.provenance.vouch.make import vouch, withdraw
+from assay.provenance.vouch.make import rehearse, vouch, withdraw
 from assay.provenance.vouch.statement import Check, Received, Seen, Statement, Subject, decode, encode
 from assay.provenance.vouch.subject import subject_of
 
@@ -21,6 +21,7 @@ __all__ = [
     "decode",
     "encode",
     "read",
+    "rehearse",
     "subject_of",
     "view",
     "vouch",

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 from assay.errors import ProvenanceError, UsageError
 from assay.provenance.identity import Identity
@@ -43,14 +44,22 @@ def vouch(
 
     Raises UsageError where the statement would make no sense, ProvenanceError where it cannot be signed or stamped.
     """
-    return _signed(
-        Statement(
-            schema=SCHEMA, id=new_id(), issued=stamp(now or datetime.now(UTC)), subject=subject, limits=LIMITS,
-            received=received, checked=tuple(checked), unchanged_since=unchanged_since or received.on, note=note,
-            expires=expires, replaces=replaces,
-        ),
-        identity, tsa,
+    said = _statement(
+        subject, now, received=received, checked=tuple(checked), unchanged_since=unchanged_since or received.on,
+        note=note, expires=expires, replaces=replaces,
     )  # fmt: skip
+    return _signed(said, identity, tsa)
+
+
+def rehearse(*, received: Received, unchanged_since: str | None = None, **rest: Any) -> None:
+    """Raise UsageError where :func:`vouch` would, whatever the file: before a large one is read."""
+    somebody = Subject(sha256=bytes(32), size=0, format="any")
+    validate(_statement(somebody, None, received=received, unchanged_since=unchanged_since or received.on, **rest))
+
+
+def _statement(subject: Subject, now: datetime | None, **rest: Any) -> Statement:
+    issued = stamp(now or datetime.now(UTC))
+    return Statement(schema=SCHEMA, id=new_id(), issued=issued, subject=subject, limits=LIMITS, **rest)
 
 
 def withdraw(
@@ -60,13 +69,7 @@ def withdraw(
     """A signed statement that takes ``earlier`` back; errors as :func:`vouch`."""
     if earlier.withdraws:
         raise UsageError("That statement is a withdrawal itself; vouch anew instead")
-    return _signed(
-        Statement(
-            schema=SCHEMA, id=new_id(), issued=stamp(now or datetime.now(UTC)), subject=earlier.subject, limits=LIMITS,
-            note=note, withdraws=earlier.id,
-        ),
-        identity, tsa,
-    )  # fmt: skip
+    return _signed(_statement(earlier.subject, now, note=note, withdraws=earlier.id), identity, tsa)
 
 
 def _signed(statement: Statement, identity: Identity, tsa: str | None) -> bytes:
@@ -92,4 +95,4 @@ def _signed(statement: Statement, identity: Identity, tsa: str | None) -> bytes:
     return data
 
 
-__all__ = ["vouch", "withdraw"]
+__all__ = ["rehearse", "vouch", "withdraw"]

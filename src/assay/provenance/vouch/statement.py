@@ -36,7 +36,9 @@ class _Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
 
 
 class Seen(_Record, frozen=True):
-    """The Content Credentials that the file had when it was vouched for, and what they came to then."""
+    """The Content Credentials that the file had when it was vouched for, and what they came to then: ``state`` is the
+    verdict over its whole chain.
+    """
 
     state: State
     manifest: str | None = None

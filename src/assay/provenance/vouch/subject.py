@@ -7,6 +7,8 @@ from pathlib import Path
 from assay.errors import MediaError
 from assay.media import Limits, Media
 from assay.provenance.formats import PICTURES, mime_of
+from assay.provenance.trust import TrustStore
+from assay.provenance.verify import verify
 from assay.provenance.vouch.statement import Seen, Subject
 
 UNKNOWN = "application/octet-stream"
@@ -56,6 +58,15 @@ def pixels(path: Path, format_: str) -> bytes | None:
         return None
 
 
+def seen(path: Path, trust: TrustStore) -> Seen | None:
+    """The file's own credentials, as the lists in ``trust`` judge them; None for a file of a kind that has none."""
+    try:
+        found = verify(path, trust=trust)
+    except MediaError:
+        return None
+    return Seen(state=found.chain, manifest=found.manifests[0].label if found.manifests else None)
+
+
 def subject_of(path: Path, credentials: Seen | None = None) -> Subject:
     """A file as a statement names it. Raises MediaError."""
     found = measure(path)
@@ -65,4 +76,4 @@ def subject_of(path: Path, credentials: Seen | None = None) -> Subject:
     )  # fmt: skip
 
 
-__all__ = ["UNKNOWN", "Measured", "measure", "pixels", "subject_of"]
+__all__ = ["UNKNOWN", "Measured", "measure", "pixels", "seen", "subject_of"]
