@@ -131,14 +131,19 @@ class ManifestStore:
                 raise ProvenanceError(
                     f"Another manifest is kept under the id {inside.manifest_id}; it is not replaced.", "conflict"
                 )
-            self._write(digest, manifest)
-            if row:
-                number = row.number
-            else:
-                values = {"id": inside.manifest_id, "sha256": digest, "size": len(manifest)}
-                number = connection.scalar(MANIFESTS.insert().values(values).returning(MANIFESTS.c.number))
-            _bind(connection, number, inside.bindings, claimed=False)
-            _bind(connection, number, claimed, claimed=True)
+            written = self._write(digest, manifest)
+            try:
+                if row:
+                    number = row.number
+                else:
+                    values = {"id": inside.manifest_id, "sha256": digest, "size": len(manifest)}
+                    number = connection.scalar(MANIFESTS.insert().values(values).returning(MANIFESTS.c.number))
+                _bind(connection, number, inside.bindings, claimed=False)
+                _bind(connection, number, claimed, claimed=True)
+            except Exception:
+                if written and not row:
+                    self._file(digest).unlink(missing_ok=True)
+                raise
         return inside.manifest_id
 
     def get(self, manifest_id: str) -> bytes | None:
@@ -255,10 +260,11 @@ class ManifestStore:
     def _file(self, digest: str) -> Path:
         return self.path / "manifests" / digest[:2] / f"{digest}.c2pa"
 
-    def _write(self, digest: str, manifest: bytes) -> None:
+    def _write(self, digest: str, manifest: bytes) -> bool:
+        """Whether the file was not there yet."""
         path = self._file(digest)
         if path.is_file() and path.read_bytes() == manifest:
-            return
+            return False
         write_whole(path, manifest)
         for folder in (path.parent, path.parent.parent):
             descriptor = os.open(folder, os.O_RDONLY)
@@ -266,6 +272,7 @@ class ManifestStore:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
+        return True
 
     def _sweep(self, connection: sql.Connection) -> None:
         """Remove files that no row names, once an opened store."""

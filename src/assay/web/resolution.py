@@ -19,7 +19,7 @@ from assay.web.fetch import Resolver, resolve
 from assay.web.limits import Counter, allow, limited, log, of_type, writers
 from assay.web.openapi import body_of, config, finish
 from assay.web.problems import HANDLERS, Refusal, refusals
-from assay.web.service import MatchContent, MatchFingerprint, Service, Settings
+from assay.web.service import MatchContent, Service, Settings
 
 LONGEST_VALUE = 4096
 """Characters of a value in the address of a question; a longer one goes by POST."""
@@ -56,7 +56,6 @@ def create_app(
     store: ManifestStore,
     *,
     match_content: MatchContent | None = None,
-    match_fingerprint: MatchFingerprint | None = None,
     receipts: Receipts | None = None,
     settings: Settings | None = None,
     resolver: Resolver = resolve,
@@ -65,12 +64,12 @@ def create_app(
 ) -> Litestar:
     """The service over ``store``.
 
-    Without ``match_content`` it looks into no files; without ``match_fingerprint`` it finds fingerprints only where
-    they are equal to the bit. ``resolver``, ``transport`` and ``counter`` stand in for names, network and clock.
+    Without ``match_content`` it looks into no files. ``resolver``, ``transport`` and ``counter`` stand in for names,
+    network and clock.
     """
     settings = settings or Settings()
     service = Service(
-        store, settings, match_content=match_content, match_fingerprint=match_fingerprint, receipts=receipts,
+        store, settings, match_content=match_content, receipts=receipts,
         resolver=resolver, transport=transport,
     )  # fmt: skip
     counter = counter or Counter(settings.requests_per_minute)
@@ -255,7 +254,7 @@ def _fetches() -> list[Any]:
     summary="Algorithms that are answered for",
 )  # fmt: skip
 async def get_supported_bindings(service: Serving) -> records.Algorithms:
-    """By exact value for watermarks, by nearness for fingerprints."""
+    """By value, to the bit; a picture that was altered since is found by its file."""
     return records.Algorithms(
         watermarks=[records.AlgorithmName(alg=name) for name in service.settings.watermarks],
         fingerprints=[records.AlgorithmName(alg=name) for name in service.settings.fingerprints],

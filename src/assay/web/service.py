@@ -32,8 +32,6 @@ from assay.web.problems import Refusal
 
 MatchContent = Callable[[bytes, int], list[Match]]
 """From the bytes of a file, and how many matches are wanted, to matches. Raises MediaError."""
-MatchFingerprint = Callable[[str, bytes, int], list[Match]]
-"""From a fingerprint's algorithm and value, and how many matches are wanted, to the nearest."""
 
 LOW = 64 * 1024**2
 """Bytes of free disk below which the service calls itself degraded."""
@@ -71,14 +69,13 @@ class Service:
         settings: Settings,
         *,
         match_content: MatchContent | None = None,
-        match_fingerprint: MatchFingerprint | None = None,
         receipts: Receipts | None = None,
         resolver: Resolver = resolve,
         transport: Any = None,
     ) -> None:
         self.settings = settings
         self._store = store
-        self._match_content, self._match_fingerprint = match_content, match_fingerprint
+        self._match_content = match_content
         self._receipts = receipts or NoReceipts()
         self._resolver, self._transport = resolver, transport
         self._decoding = 0
@@ -102,7 +99,7 @@ class Service:
         return [capability for capability in Capability if offered[capability]]
 
     async def by_binding(self, algorithm: str, value: str, limit: int) -> QueryResult:
-        """What a soft binding leads to: exactly for a watermark, the nearest for a fingerprint."""
+        """What a soft binding leads to, where the value is the same to the bit."""
         return _result(await self._matches(*self._binding(algorithm, value), limit))
 
     async def by_content(
@@ -230,9 +227,6 @@ class Service:
         return self.settings.watermarks[0]
 
     async def _matches(self, algorithm: str, value: bytes, limit: int) -> list[Match]:
-        near = self._match_fingerprint
-        if near is not None and algorithm in self.settings.fingerprints:
-            return await self._decode(lambda: near(algorithm, value, limit))
         return await _threaded(lambda: self._store.by_binding(algorithm, value, limit))
 
     async def _decode(self, work: Callable[[], T]) -> T:
@@ -275,4 +269,4 @@ def _result(matches: list[Match], limit: int = MAX_MATCHES) -> QueryResult:
     return QueryResult(matches=list(found.values())[:limit])
 
 
-__all__ = ["MatchContent", "MatchFingerprint", "Service", "Settings"]
+__all__ = ["MatchContent", "Service", "Settings"]
