@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 from tests.provenance.samples import sample
+from typer.testing import CliRunner
 
+from assay.cli.vouch import app
+from assay.errors import UsageError
 from assay.provenance.certificates import create, development_files, write_folder
 from assay.provenance.identity import load
 from assay.provenance.vouch import Received, subject_of, vouch
