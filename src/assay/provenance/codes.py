@@ -50,8 +50,8 @@ INFORMATION = {
     "assay.no_timestamp": "There is no trusted timestamp: when it was signed is the signer's word.",
     "assay.legacy_timestamp": "The timestamp is of the older form, which is taken from any authority: its time is no "
     "better than the signer's word.",
-    "assay.expired_since": "The certificate has expired, and only a timestamp that any authority may have made says that "
-    "it was valid when the file was signed: no list vouches for it now.",
+    "assay.expired_since": "The certificate has expired, and only a timestamp that any authority may have made says "
+    "that it was valid when the file was signed: no list vouches for it now.",
     "assay.trust.timestamp_list": "The certificate is known only to a list of time-stamping authorities, which vouches "
     "for times and for no signer.",
     "assay.manifest.unreferenced": "The file holds credentials that belong to no file that went into it.",

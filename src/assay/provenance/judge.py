@@ -99,6 +99,8 @@ class Court:
         known = {r.code for r in reasons}
         legacy = any(r.code == "timeStamp.trusted" and r.detail.startswith("legacy") for r in reasons)
         made = Judgement(list(reasons), stamped="timeStamp.trusted" in known and not legacy)
+        if legacy:
+            made.reasons = [r for r in made.reasons if r.code != "timeStamp.trusted"]
         if not made.stamped:
             made.reasons.append(ours("assay.legacy_timestamp" if legacy else "assay.no_timestamp", label))
         if not any(code.startswith("signingCredential.ocsp.") for code in known):

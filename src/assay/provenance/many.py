@@ -23,7 +23,7 @@ Answer = Verification | Unverified
 
 @dataclass(frozen=True)
 class Ask:
-    """How to verify: as :func:`assay.provenance.verify.verify` takes it. ``sidecar_name`` is what to call the sidecar."""
+    """How to verify: as :func:`assay.provenance.verify.verify` takes it. ``sidecar_name`` is the sidecar's file."""
 
     trust: TrustStore
     sidecar: bytes | None = None

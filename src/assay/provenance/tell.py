@@ -9,8 +9,11 @@ from assay.provenance.trust import TrustList
 MAX_FIRST = 40
 """Reasons that stand before all others."""
 
-_FIRST = ("assay.at", "assay.expired_since", "assay.legacy_timestamp", "assay.trust.timestamp_list", "timeStamp.trusted", "timeStamp.untrusted", "timeStamp.mismatch",
-          "assay.no_timestamp", "signingCredential.ocsp.notRevoked", "assay.manifest.unreferenced")  # fmt: skip
+_FIRST = (
+    "assay.at", "assay.expired_since", "assay.legacy_timestamp", "assay.trust.timestamp_list", "timeStamp.trusted",
+    "timeStamp.untrusted", "timeStamp.mismatch", "assay.no_timestamp", "signingCredential.ocsp.notRevoked",
+    "assay.manifest.unreferenced",
+)  # fmt: skip
 
 
 def sentence(chain: Chain, listed: TrustList | None) -> str:
@@ -31,7 +34,7 @@ def sentence(chain: Chain, listed: TrustList | None) -> str:
         f"signer, {who}",
     }[active.state]
     if chain.broken:
-        return f"{intact}; but {_broken(chain.broken)}"
+        return f"{intact}. But {_broken(chain.broken)}"
     if chain.state.rank < active.state.rank:
         weak = [m for m in chain.manifests if m.state is chain.state]
         names = ", ".join(dict.fromkeys(_who(m.signer) for m in weak[:3]))
