@@ -1,0 +1,1 @@
+"""How well the perceptual fingerprint tells the same picture from another."""

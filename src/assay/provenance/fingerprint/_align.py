@@ -1,0 +1,330 @@
+"""Lay a picture over a print: which part of the original it shows, and how well the two agree.
+
+For each way in which the picture may have been scaled, turned, mirrored or stretched, the sum over all shifts comes
+from one product of Fourier transforms. What is maximised is the statistic of a sign test: votes for less votes
+against, over the root of all votes.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from scipy import fft
+
+from assay.provenance.fingerprint._map import SIDE, Floats, Print, Signs, light, signs
+
+if TYPE_CHECKING:
+    from assay.provenance.watermark import Mark
+
+BASE = 256
+"""Longer side, in pixels, to which the picture in hand is averaged down once."""
+_STEPS = (1.045, 1.045, 1.06)
+"""From one size to the next, by stage."""
+SMALLEST_SHARE = 0.1
+"""Of the original's area: crops to less are not looked for."""
+_LARGEST, _LONGEST = 1.6, 3.6
+"""Picture over original: along the side where it is less, and along the other (a screenshot of a telephone)."""
+_OVERLAP = 0.55
+MIN_VOTES = 60
+_PEAK = 5
+ANGLES = (-6.6, -3.3, 3.3, 6.6)
+STRETCHES = (0.88, 0.94, 1.06, 1.13)
+_BEST = 2
+"""Guesses of each stage that are followed up."""
+_ENOUGH = 6.5
+"""A score that ends the search."""
+
+
+@dataclass(frozen=True)
+class Guess:
+    """How the picture came from the original: turned by ``quarter`` quarter turns, then ``angle`` degrees, mirrored or
+    not. It spans ``x`` times the original's width and ``y`` times its height.
+    """
+
+    x: float
+    y: float
+    mirrored: bool = False
+    quarter: int = 0
+    angle: float = 0.0
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A guess laid at (``top``, ``left``) cells of the original's map. ``z`` is the sign test's statistic, over
+    ``votes`` cells of which ``agree`` agree.
+    """
+
+    guess: Guess
+    top: int
+    left: int
+    z: float
+    votes: int
+    agree: int
+
+    @property
+    def score(self) -> float:
+        """``z`` times the share by which votes for outweigh votes against: what is decided by."""
+        return self.z * (2 * self.agree - self.votes) / max(self.votes, 1)
+
+
+class Query:
+    """The picture in hand, ready to be laid over prints; what it takes is worked out once, for all of them."""
+
+    def __init__(self, rgb: npt.NDArray[np.uint8]) -> None:
+        self.height, self.width = rgb.shape[:2]
+        self._light = light(rgb, BASE)
+        self._turned: dict[tuple[bool, int, float], tuple[Floats, npt.NDArray[np.bool_] | None]] = {}
+        self._spectra: dict[tuple[Guess, tuple[int, int]], npt.NDArray[np.complex64]] = {}
+
+    def base(self, mirrored: bool, quarter: int, angle: float) -> tuple[Floats, npt.NDArray[np.bool_] | None]:
+        """The picture turned back, and where there is any."""
+        key = (mirrored, quarter, angle)
+        if key not in self._turned:
+            image = self._light[:, ::-1] if mirrored else self._light
+            image = np.ascontiguousarray(np.rot90(image, -quarter))
+            inside = None
+            if angle:
+                rows, columns = image.shape
+                matrix = cv2.getRotationMatrix2D(((columns - 1) / 2, (rows - 1) / 2), -angle, 1.0)
+                size = (columns, rows)
+                whole = np.full(image.shape, 255, np.uint8)
+                inside = np.asarray(cv2.warpAffine(whole, matrix, size, flags=cv2.INTER_LINEAR) > 250)
+                border = cv2.BORDER_REFLECT_101
+                image = cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR, borderMode=border)  # type: ignore[assignment]
+            self._turned[key] = (np.asarray(image, np.float32), inside)
+        return self._turned[key]
+
+    def signs(self, guess: Guess) -> Signs:
+        """The picture's map on the cells of the original."""
+        image, inside = self.base(guess.mirrored, guess.quarter, guess.angle)
+        size = (max(1, round(SIDE * guess.x)), max(1, round(SIDE * guess.y)))
+        cells = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float32)
+        return signs(cells, None if inside is None else self.inside(guess))
+
+    def inside(self, guess: Guess) -> npt.NDArray[np.bool_]:
+        """Which cells of :meth:`signs` the picture covers: all but the corners of one that was turned."""
+        size = (max(1, round(SIDE * guess.x)), max(1, round(SIDE * guess.y)))
+        _, inside = self.base(guess.mirrored, guess.quarter, guess.angle)
+        if inside is None:
+            return np.ones(size[::-1], bool)
+        return np.asarray(cv2.resize(inside.astype(np.uint8) * 255, size, interpolation=cv2.INTER_AREA) > 250)
+
+    def spectrum(self, guess: Guess, shape: tuple[int, int]) -> npt.NDArray[np.complex64]:
+        """Conjugate transform of the map, kept for the next print of the same shape."""
+        key = (guess, shape)
+        if key not in self._spectra:
+            self._spectra[key] = np.conj(fft.rfft2(self.signs(guess).astype(np.float32), shape))
+        return self._spectra[key]
+
+    def forget(self) -> None:
+        """Drop the kept transforms."""
+        self._spectra.clear()
+
+
+class Target:
+    """A print, ready to be searched."""
+
+    def __init__(self, found: Print) -> None:
+        self.found = found
+        self._spectra: dict[tuple[int, int], tuple[npt.NDArray[np.complex64], npt.NDArray[np.complex64]]] = {}
+
+    def spectra(self, shape: tuple[int, int]) -> tuple[npt.NDArray[np.complex64], npt.NDArray[np.complex64]]:
+        """Transforms of the signs and of where there are any."""
+        if shape not in self._spectra:
+            signs_ = self.found.signs.astype(np.float32)
+            self._spectra[shape] = (fft.rfft2(signs_, shape), fft.rfft2(np.abs(signs_), shape))
+        return self._spectra[shape]
+
+
+def _shape(guess: Guess) -> tuple[int, int]:
+    return tuple(int(fft.next_fast_len(SIDE + max(1, round(SIDE * s)), real=True)) for s in (guess.y, guess.x))  # type: ignore[return-value]
+
+
+@lru_cache(maxsize=512)
+def _room(rows: int, columns: int, shape: tuple[int, int]) -> Floats:
+    """Cells that overlap at each shift, as the transform lays them out."""
+
+    def line(length: int, size: int) -> Floats:
+        shift = np.arange(size)
+        shift = np.where(shift < SIDE, shift, shift - size)
+        return np.clip(np.minimum(SIDE, shift + length) - np.maximum(0, shift), 0, None).astype(np.float32)
+
+    room: Floats = np.outer(line(rows, shape[0]), line(columns, shape[1]))
+    # A narrow strip of overlap proves nothing: most of the one has to lie on the other.
+    room[room < _OVERLAP * min(rows * columns, SIDE * SIDE)] = 0
+    return room
+
+
+def rough(query: Query, target: Target, guess: Guess) -> tuple[float, int, int]:
+    """The best shift by one transform, with the votes estimated from the overlap: (z, top, left)."""
+    shape = _shape(guess)
+    sums = fft.irfft2(target.spectra(shape)[0] * query.spectrum(guess, shape), shape)
+    room = _room(max(1, round(SIDE * guess.y)), max(1, round(SIDE * guess.x)), shape)
+    score = np.where(room > 0, sums / np.sqrt(np.maximum(room, 200.0)), -np.inf)
+    row, column = divmod(int(np.argmax(score)), shape[1])
+    return float(score[row, column]), row - shape[0] * (row >= SIDE), column - shape[1] * (column >= SIDE)
+
+
+def exact(query: Query, target: Target, guess: Guess) -> Fit:
+    """The best shift with the votes counted."""
+    return _exact(query.signs(guess), target, guess)
+
+
+def telling(found: Print) -> float:
+    """The score of a print against itself: what a comparison can come to at most. Little where there is little
+    structure, and where it repeats.
+    """
+    return _exact(found.signs, Target(found), Guess(1.0, 1.0)).score if found.votes >= MIN_VOTES else 0.0
+
+
+def _exact(own: Signs, target: Target, guess: Guess) -> Fit:
+    shape = _shape(guess)
+    values = own.astype(np.float32)
+    first, second = target.spectra(shape)
+    sums = fft.irfft2(first * np.conj(fft.rfft2(values, shape)), shape)
+    votes = fft.irfft2(second * np.conj(fft.rfft2(np.abs(values), shape)), shape)
+    room = _room(own.shape[0], own.shape[1], shape)
+    z = np.where((votes >= MIN_VOTES) & (room > 0), sums / np.sqrt(np.maximum(votes, MIN_VOTES)), -np.inf)
+    row, column = divmod(int(np.argmax(z)), shape[1])
+    height = float(z[row, column]) / _spread(sums, votes, row, column)
+    n, total = max(0, round(float(votes[row, column]))), round(float(sums[row, column]))
+    top, left = row - shape[0] * (row >= SIDE), column - shape[1] * (column >= SIDE)
+    return Fit(guess, top, left, height, n, (n + total) // 2)
+
+
+def _spread(sums: Floats, votes: Floats, row: int, column: int) -> float:
+    """How much wider than independent votes the sums scatter, away from the peak: neighbouring cells go together, and
+    in a picture of stripes all of them do.
+    """
+
+    def around(values: Floats) -> float:
+        rows = np.arange(row - _PEAK, row + _PEAK + 1) % values.shape[0]
+        columns = np.arange(column - _PEAK, column + _PEAK + 1) % values.shape[1]
+        return float(values[np.ix_(rows, columns)].sum())
+
+    squares = np.square(sums)
+    rest = float(squares.sum()) - around(squares)
+    return float(np.sqrt(max(1.0, rest / max(float(votes.sum()) - around(votes), 1.0))))
+
+
+def scales(ratio: float, step: float) -> Iterator[tuple[float, float]]:
+    """Pairs (x, y) with x / y = ``ratio``, the whole picture first, then outwards."""
+    whole = max(1.0, ratio)
+    steps = [0, *(s * k for k in range(1, 60) for s in (-1, 1))]
+    for k in steps:
+        x = whole * step**k
+        y = x / ratio
+        if min(x, 1) * min(y, 1) >= SMALLEST_SHARE and min(x, y) <= _LARGEST and max(x, y) <= _LONGEST:
+            yield x, y
+
+
+def guesses(query: Query, found: Print, *, stage: int) -> Iterator[Guess]:
+    """What is tried: stage 0 scales and mirrors, stage 1 quarter turns besides, stage 2 small angles and stretches."""
+    upright = (query.width / query.height) / (found.width / found.height)
+    sideways = (query.height / query.width) / (found.width / found.height)
+    step = _STEPS[stage]
+    for mirrored in (False, True):
+        if stage == 0:
+            yield from (Guess(x, y, mirrored) for x, y in scales(upright, step))
+        elif stage == 1:
+            for quarter in (1, 2, 3):
+                ratio = upright if quarter == 2 else sideways
+                yield from (Guess(x, y, mirrored, quarter) for x, y in scales(ratio, step))
+        else:
+            for stretch in STRETCHES:
+                yield from (Guess(x, y, mirrored) for x, y in scales(upright * stretch, step))
+            for angle in ANGLES:
+                yield from (Guess(x, y, mirrored, 0, angle) for x, y in scales(upright, step))
+
+
+def hinted(query: Query, found: Print, hint: "Mark") -> Iterator[Guess]:
+    """What a watermark says of size, angle and mirroring. On which side of the mirror an angle is read is tried both
+    ways.
+    """
+    for turn in {hint.rotation, -hint.rotation}:
+        quarter = round(turn / 90) % 4
+        sides = (query.height, query.width) if quarter % 2 else (query.width, query.height)
+        x, y = (side / (s * f) for side, s, f in zip(sides, hint.scale, (found.width, found.height), strict=True))
+        if x * y > 0 and min(x, y) <= _LARGEST and max(x, y) <= _LONGEST:
+            yield Guess(x, y, hint.mirrored, quarter, round(turn - 90 * round(turn / 90), 1))
+
+
+def align(query: Query, target: Target, first: Iterable[Guess] = ()) -> Fit:
+    """The best fit of all ways tried, those of ``first`` first. Of the others, the search ends after the first stage
+    in which there is a good one.
+    """
+    best: Fit | None = None
+    early = list(first)
+    for stage in range(-bool(early), 3):
+        tried = early if stage < 0 else guesses(query, target.found, stage=stage)
+        ranked = sorted(((rough(query, target, g)[0], -i, g) for i, g in enumerate(tried)), reverse=True)
+        for guess in _apart((g for _, _, g in ranked), _BEST):
+            fit = refine(query, target, exact(query, target, guess))
+            if best is None or fit.score > best.score:
+                best = fit
+        if best is not None and best.score >= _ENOUGH:
+            break
+    if best is None:
+        raise RuntimeError("nothing was tried")
+    return best
+
+
+def _apart(ranked: Iterable[Guess], count: int) -> list[Guess]:
+    kept: list[Guess] = []
+    for guess in ranked:
+        near = (
+            k
+            for k in kept
+            if (k.mirrored, k.quarter, k.angle) == (guess.mirrored, guess.quarter, guess.angle)
+            and abs(np.log(k.x / guess.x)) < 0.06
+            and abs(np.log(k.y / guess.y)) < 0.06
+        )
+        if next(near, None) is None:
+            kept.append(guess)
+        if len(kept) == count:
+            break
+    return kept
+
+
+def refine(query: Query, target: Target, fit: Fit) -> Fit:
+    """Small steps in size, stretch and angle while they help, the place never far from where it was."""
+    here, height = fit, _near(query, target, fit.guess, fit)
+    for step in (0.02, 0.01, 0.005):
+        for _ in range(4):
+            tried = ((_near(query, target, g, here), -i, g) for i, g in enumerate(_steps(here.guess, step)))
+            best, _, guess = max(tried)
+            if best <= height + 0.05:
+                break
+            down, right = (round(SIDE * (a - b) / 2) for a, b in ((here.guess.y, guess.y), (here.guess.x, guess.x)))
+            here, height = replace(here, guess=guess, top=here.top + down, left=here.left + right), best
+    return exact(query, target, here.guess) if here.guess != fit.guess else fit
+
+
+def _steps(g: Guess, step: float) -> Iterator[Guess]:
+    more, less = 1 + step, 1 / (1 + step)
+    for x, y in ((more, more), (less, less), (more, 1), (less, 1), (1, more), (1, less)):
+        yield replace(g, x=g.x * x, y=g.y * y)
+    for turn in (60 * step, -60 * step):
+        yield replace(g, angle=round(g.angle + turn, 2))
+
+
+def _near(query: Query, target: Target, guess: Guess, fit: Fit) -> float:
+    """The sign test's statistic at the best place within a cell of where ``fit`` has its middle."""
+    own, there = query.signs(guess), target.found.signs
+    rows, columns = own.shape
+    top = fit.top + round(SIDE * (fit.guess.y - guess.y) / 2)
+    left = fit.left + round(SIDE * (fit.guess.x - guess.x) / 2)
+    best = -np.inf
+    for y in (top - 1, top, top + 1):
+        for x in (left - 1, left, left + 1):
+            under = there[max(0, y) : max(0, y + rows), max(0, x) : max(0, x + columns)]
+            over = own[max(0, -y) : max(0, -y) + under.shape[0], max(0, -x) : max(0, -x) + under.shape[1]]
+            both = over * under
+            votes = int(np.count_nonzero(both))
+            if votes >= MIN_VOTES:
+                best = max(best, float(both.sum(dtype=np.int64)) / votes**0.5)
+    return best
