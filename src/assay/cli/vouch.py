@@ -38,7 +38,7 @@ from assay.workers import Lost, each
 DONE, BELOW, FAILED = 0, 1, 3
 SECONDS = 300.0
 ENDING = ".vouch"
-POLICIES = (Standing.VALID, Standing.TRUSTED_RETIRED, Standing.TRUSTED)
+POLICIES = {"valid": Standing.VALID, "retired": Standing.TRUSTED_RETIRED, "trusted": Standing.TRUSTED}
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -177,8 +177,8 @@ def check_command(  # noqa: PLR0917 (typer reads the options from the signature)
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The file in hand.")],
     trust: Trusted = None,
     policy: Annotated[
-        str, typer.Option("--policy", metavar="|".join(POLICIES), help="What exit code 0 asks for.")
-    ] = Standing.TRUSTED.value,
+        str, typer.Option("--policy", metavar="|".join(POLICIES), help="What a statement must reach for exit code 0.")
+    ] = "trusted",
     later: Annotated[
         list[Path] | None,
         typer.Option("--later", metavar="STATEMENT", help="A statement that may withdraw or replace it."),
@@ -196,12 +196,12 @@ def check_command(  # noqa: PLR0917 (typer reads the options from the signature)
     stood by, or below the policy; 2 the request makes no sense; 3 a file cannot be read.
     """
     if policy not in POLICIES:
-        raise UsageError(f"--policy is one of {', '.join(POLICIES)}; {policy} is not")
+        raise UsageError(f"--policy {policy}: choose one of {', '.join(POLICIES)}")
     found = _checked(statement, file, trust, at, later or ())
     if html:
         _write(html, render_vouching_html(found).encode())
     _show(found, json_file, quiet=quiet)
-    raise typer.Exit(DONE if found.state.rank >= Standing(policy).rank else BELOW)
+    raise typer.Exit(DONE if found.state.rank >= POLICIES[policy].rank else BELOW)
 
 
 @app.command("show")
