@@ -109,10 +109,10 @@ def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
 
 
 async def _read(response: httpx.Response, limit: int) -> bytes:
-    if response.status_code != 200:
+    if response.status_code != 200 or response.headers.get("content-encoding", "identity") != "identity":
         raise _refused("Its host does not give it.")
     read = bytearray()
-    async for chunk in response.aiter_raw():
+    async for chunk in response.aiter_bytes():
         read += chunk
         if len(read) > limit:
             raise _refused(f"It has more than {limit:,} bytes.")

@@ -192,7 +192,7 @@ class ResolutionClient:
         if response.headers.get("content-encoding", "identity") != "identity":
             raise self._nonsense("it packs its answers though asked not to")
         read = bytearray()
-        async for chunk in response.aiter_raw():
+        async for chunk in response.aiter_bytes():
             read += chunk
             if len(read) > limit:
                 raise self._nonsense(f"its answer has more than {limit // 1024:,} KB")
