@@ -194,11 +194,15 @@ def _soft_binding(binding: SoftBinding) -> dict[str, Any]:
     return {"label": "c2pa.soft-binding", "data": {"alg": binding.algorithm, "blocks": blocks}}
 
 
-def actions(options: Options, placed: Iterable[str], redactions: Iterable[str]) -> list[dict[str, Any]]:
-    """The actions after the first one, in order. ``placed`` are ids of ingredients, ``redactions`` JUMBF URIs."""
+def actions(
+    options: Options, placed: Iterable[str], redactions: Iterable[str], *, cleaned: bool
+) -> list[dict[str, Any]]:
+    """The actions after the first one, in order. ``placed`` are ids of ingredients, ``redactions`` JUMBF URIs;
+    ``cleaned`` says whether metadata was taken out of the bytes.
+    """
     made: list[dict[str, Any]] = [{"action": "c2pa.placed", "parameters": {"ingredientIds": [i]}} for i in placed]
     made += [{"action": e.action, **({"description": e.description} if e.description else {})} for e in options.actions]
-    if options.redact:
+    if cleaned:
         names = ", ".join(options.redact)
         made.append({"action": "c2pa.edited.metadata", "description": f"Removed from the metadata: {names}"})
     made += [

@@ -73,9 +73,9 @@ def sign_stream(source: BinaryIO, out: BinaryIO, identity: Identity, options: Op
     past = history.read(source, mime, ctx, _tools.trust)
     remarks = list(_judge(past, options))
     label = options.label or f"urn:c2pa:{uuid.uuid4()}"
-    cleaned = io.BytesIO(redact.from_bytes(_all(source), mime, options.redact)) if options.redact else source
+    cleaned, changed = _cleaned(source, mime, options)
     with _explained(identity, mime):
-        made = _Made(options, label, identity)
+        made = _Made(options, label, identity, changed)
         parent = made.claim(source, mime, past)
         remarks += made.remarks
         cleaned.seek(0)
@@ -83,8 +83,9 @@ def sign_stream(source: BinaryIO, out: BinaryIO, identity: Identity, options: Op
         manifest = made.builder.sign(signer, mime, cleaned, out)
         in_file = options.embed or options.remote_url is not None
         state = _verify(out if in_file else cleaned, mime, None if options.embed else manifest, label, ctx)
-    changed = in_file or bool(options.redact)
-    return Signed(b"" if changed else None, manifest, label, mime, state, parent, tuple(remarks))
+    if options.redact and not changed:
+        remarks.append(f"The file holds no such metadata as was to be redacted ({', '.join(options.redact)}).")
+    return Signed(b"" if in_file or changed else None, manifest, label, mime, state, parent, tuple(remarks))
 
 
 def kind_of(stream: BinaryIO, name: str = "The file") -> str:
@@ -120,8 +121,8 @@ def _judge(past: history.History, options: Options) -> tuple[str, ...]:
 class _Made:
     """A builder and what it claims."""
 
-    def __init__(self, options: Options, label: str, identity: Identity) -> None:
-        self._options, self._label = options, label
+    def __init__(self, options: Options, label: str, identity: Identity, changed: bool) -> None:
+        self._options, self._label, self._changed = options, label, changed
         # The library writes into the record what it found of each ingredient: let it know all the lists then.
         alone = not options.ingredients and options.source_type is not None
         self._context = _tools.context(identity, thumbnail=options.thumbnail, lists=not alone)
@@ -130,33 +131,31 @@ class _Made:
     def claim(self, source: BinaryIO, mime: str, past: history.History) -> str | None:
         """Put all claims into the builder; the label of the parent's active manifest, if any."""
         options = self._options
+        whole, kind = source, mime
         if options.parent:
-            whole, parent_kind = _open(options.parent)
-            past = self._past(whole, parent_kind, options.parent.title)
-        else:
-            whole, parent_kind = source, mime
-        redactions = redact.assertions(past.store, options.redact)
+            whole, kind = _open(options.parent)
+            past = self._past(whole, kind, options.parent.title)
+        placed = [(part, *_open(part)) for part in options.ingredients]
+        pasts = [past, *(self._past(stream, mime, part.title) for part, stream, mime in placed)]
+        redactions = list(dict.fromkeys(uri for p in pasts for uri in redact.assertions(p.store, options.redact)))
         self.builder = Builder(definition(options, self._label, redactions), context=self._context)
         if options.source_type:
             self.builder.set_intent(C2paBuilderIntent.CREATE, SOURCE_TYPES[options.source_type][0])
         else:
             self.builder.set_intent(C2paBuilderIntent.EDIT)
             title = options.parent.title if options.parent else options.opened
-            self._add(whole, parent_kind, {"relationship": "parentOf", **({"title": title} if title else {})})
-        placed = [self._place(part, f"ingredient-{number}") for number, part in enumerate(options.ingredients)]
-        for action in actions(options, placed, redactions):
+            self._add(whole, kind, {"relationship": "parentOf", **({"title": title} if title else {})})
+        keys = [f"ingredient-{number}" for number in range(len(placed))]
+        for key, (part, stream, part_kind) in zip(keys, placed, strict=True):
+            entry = {"relationship": "componentOf", "title": part.title, "instance_id": key, "label": key}
+            self._add(stream, part_kind, entry)
+        for action in actions(options, keys, redactions, cleaned=self._changed):
             self.builder.add_action(action)
         if not options.embed:
             self.builder.set_no_embed()
         if options.remote_url:
             self.builder.set_remote_url(options.remote_url)
         return past.label or None
-
-    def _place(self, part: Part, key: str) -> str:
-        stream, mime = _open(part)
-        self._past(stream, mime, part.title)
-        self._add(stream, mime, {"relationship": "componentOf", "title": part.title, "instance_id": key, "label": key})
-        return key
 
     def _past(self, stream: BinaryIO, mime: str, title: str) -> history.History:
         past = history.read(stream, mime, self._context, _tools.trust)
@@ -180,11 +179,15 @@ def _open(part: Part) -> tuple[BinaryIO, str]:
     return stream, part.mime or kind_of(stream, part.title)
 
 
-def _all(stream: BinaryIO) -> bytes:
-    stream.seek(0)
-    data = stream.read()
-    stream.seek(0)
-    return data
+def _cleaned(source: BinaryIO, mime: str, options: Options) -> tuple[BinaryIO, bool]:
+    """The file without what is to be redacted, and whether there was any of it."""
+    if not options.redact:
+        return source, False
+    source.seek(0)
+    data = source.read()
+    source.seek(0)
+    cleaned = redact.from_bytes(data, mime, options.redact)
+    return io.BytesIO(cleaned), cleaned != data
 
 
 def _verify(stream: BinaryIO, mime: str, manifest: bytes | None, label: str, ctx: Context) -> str:
