@@ -143,7 +143,7 @@ def _judge(data: bytes, trust: TrustStore, now: datetime, name: str) -> _Judged:
     signed, statement = read(data, name)
     leaf = signed.chain[0]
     stamped, reasons = _clock(signed, trust)
-    reasons += [_signature(signed, statement), _certificate(signed.chain), _in_date(leaf, stamped, now)]
+    reasons += [_signature(signed, statement), _certificate(signed.chain, stamped or now), _in_date(leaf, stamped, now)]
     reasons += _times(statement, stamped, now)
     if any(r.kind is Kind.FAILURE for r in reasons):
         return _Judged(signed, statement, Standing.BROKEN, None, stamped, tuple(reasons))
@@ -187,8 +187,8 @@ def _signature(signed: cose.Signed, statement: Statement) -> Reason:
     return _good("signature", "The statement is as it was signed.")
 
 
-def _certificate(chain: Sequence[x509.Certificate]) -> Reason:
-    why = unfit(chain)
+def _certificate(chain: Sequence[x509.Certificate], at: datetime) -> Reason:
+    why = unfit(chain, at)
     if why:
         return _bad("certificate", f"The voucher's certificate may not sign statements: {why}.")
     return _good("certificate", "The voucher's certificate may sign statements.")

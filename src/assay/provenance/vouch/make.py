@@ -75,7 +75,7 @@ def withdraw(
 def _signed(statement: Statement, identity: Identity, tsa: str | None) -> bytes:
     validate(statement)
     chain = certificates_of(identity.chain)
-    why = unfit(chain)
+    why = unfit(chain, datetime.now(UTC))
     if why:
         raise ProvenanceError(f"The certificate of {identity.name} may not sign statements: {why}", "certificate")
     if len(chain) > cose.LONGEST_CHAIN:
