@@ -1,34 +1,22 @@
 """Sign media with Content Credentials: what was made is verified before anybody gets it, and no history is dropped."""
 
+import hashlib
 import io
-import threading
 import uuid
-import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
+from pathlib import Path
 from typing import BinaryIO
 
-from c2pa import Builder, C2paBuilderIntent, C2paError, C2paSigningAlg, Context, Reader, Signer
-from cryptography.hazmat.primitives.serialization import Encoding
+from c2pa import Builder, C2paBuilderIntent
 
-from assay.errors import AssayError, MediaError, ProvenanceError
-from assay.provenance import history, redact
+from assay.errors import AssayError, MediaError, ProvenanceError, UsageError
+from assay.provenance import history, library, outfile, redact
 from assay.provenance.definition import SOURCE_TYPES, Edit, Options, Part, actions, check, definition
-from assay.provenance.engine import Anchors, context
 from assay.provenance.formats import NAMES, mime_of
 from assay.provenance.identity import Identity
-from assay.provenance.keys import certificates_of
-from assay.provenance.trust import TrustStore, default_store
 
 HEAD = 4096
 """Bytes from which the kind of a file is told."""
-
-_ALGORITHMS = {
-    "es256": C2paSigningAlg.ES256, "es384": C2paSigningAlg.ES384, "es512": C2paSigningAlg.ES512,
-    "ps256": C2paSigningAlg.PS256, "ed25519": C2paSigningAlg.ED25519,
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -69,23 +57,112 @@ def sign_stream(source: BinaryIO, out: BinaryIO, identity: Identity, options: Op
     """
     check(options)
     mime = kind_of(source)
-    ctx = _tools.context(identity, thumbnail=options.thumbnail)
-    past = history.read(source, mime, ctx, _tools.trust)
+    ctx = library.tools.context(identity, thumbnail=options.thumbnail)
+    past = history.read(source, mime, ctx, library.tools.trust)
     remarks = list(_judge(past, options))
     label = options.label or f"urn:c2pa:{uuid.uuid4()}"
     cleaned, changed = _cleaned(source, mime, options)
-    with _explained(identity, mime):
+    with library.explained(identity, mime):
         made = _Made(options, label, identity, changed)
         parent = made.claim(source, mime, past)
         remarks += made.remarks
         cleaned.seek(0)
-        signer = _tools.signer(identity, options.tsa or identity.tsa)
+        signer = library.tools.signer(identity, options.tsa or identity.tsa)
         manifest = made.builder.sign(signer, mime, cleaned, out)
         in_file = options.embed or options.remote_url is not None
-        state = _verify(out if in_file else cleaned, mime, None if options.embed else manifest, label, ctx)
+        state = library.verified(out if in_file else cleaned, mime, None if options.embed else manifest, label, ctx)
     if options.redact and not changed:
         remarks.append(f"The file holds no such metadata as was to be redacted ({', '.join(options.redact)}).")
     return Signed(b"" if in_file or changed else None, manifest, label, mime, state, parent, tuple(remarks))
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A signed file that is written and verified, and waits to be put in its place. ``moves`` are pairs of where it
+    is and where it goes. Digests are SHA-256 in hex; ``sha256_after`` is none where only a sidecar is written.
+    """
+
+    signed: Signed
+    sha256_before: str
+    sha256_after: str | None
+    moves: tuple[tuple[Path, Path], ...]
+
+    def put(self) -> None:
+        """Put all in place. Raises ProvenanceError."""
+        for part, final in self.moves:
+            outfile.put(part, final)
+
+    def discard(self) -> None:
+        """Remove all of it."""
+        for part, _ in self.moves:
+            part.unlink(missing_ok=True)
+
+
+def sign_file(
+    source: Path, out: Path | None, identity: Identity, options: Options | None = None, *, sidecar: Path | None = None
+) -> Prepared:
+    """Sign a file on disk: ``out`` is there afterwards whole and verified, or as it was before. It may be the source.
+
+    With ``sidecar`` the manifest goes there (usually ``out`` with the ending ``.c2pa``), and ``out``, unless none,
+    becomes a copy. Replaces what is there. Raises as :func:`sign` does; ProvenanceError also ``unwritable``, ``full``.
+    """
+    prepared = prepare(source, out, identity, options or Options(), sidecar=sidecar)
+    prepared.put()
+    return prepared
+
+
+def prepare(
+    source: Path, out: Path | None, identity: Identity, options: Options, *, sidecar: Path | None = None
+) -> Prepared:
+    """All of :func:`sign_file` but putting the files in their place."""
+    if out is None and sidecar is None:
+        raise UsageError("Nothing is to be written: name a file for the result.")
+    final = out or sidecar or source
+    if options.title is None:
+        options = replace(options, title=(out or source).name)
+    options = replace(options, embed=options.embed and sidecar is None, opened=options.opened or source.name)
+    outfile.sweep([p for p in (out, sidecar) if p])
+    with _reading(source) as stream:
+        part = outfile.PartFile(final)
+        beside: outfile.PartFile | None = None
+        try:
+            try:
+                signed = sign_stream(stream, part, identity, options)
+            except AssayError:
+                if part.error is None:
+                    raise
+                raise outfile.refusal(part.error, final) from None
+            moves = []
+            after = None
+            if out is not None:
+                part.seek(0)
+                after = hashlib.file_digest(part, "sha256").hexdigest()
+                part.complete(like=source)
+                moves.append((part.path, out))
+            else:
+                part.discard()
+            if sidecar is not None:
+                beside = outfile.PartFile(sidecar)
+                beside.write(signed.manifest)
+                beside.complete(like=source)
+                moves.append((beside.path, sidecar))
+        except BaseException:
+            part.discard()
+            if beside is not None:
+                beside.discard()
+            raise
+        stream.seek(0)
+        before = hashlib.file_digest(stream, "sha256").hexdigest()
+    return Prepared(signed, before, after, tuple(moves))
+
+
+def _reading(source: Path) -> io.BufferedReader:
+    try:
+        return source.open("rb")
+    except FileNotFoundError:
+        raise MediaError(f"{source}: there is no such file", "missing") from None
+    except OSError as error:
+        raise MediaError(f"{source}: cannot be read ({error.strerror})", "unreadable") from None
 
 
 def kind_of(stream: BinaryIO, name: str = "The file") -> str:
@@ -125,7 +202,7 @@ class _Made:
         self._options, self._label, self._changed = options, label, changed
         # The library writes into the record what it found of each ingredient: let it know all the lists then.
         alone = not options.ingredients and options.source_type is not None
-        self._context = _tools.context(identity, thumbnail=options.thumbnail, lists=not alone)
+        self._context = library.tools.context(identity, thumbnail=options.thumbnail, lists=not alone)
         self.remarks: list[str] = []
 
     def claim(self, source: BinaryIO, mime: str, past: history.History) -> str | None:
@@ -158,7 +235,7 @@ class _Made:
         return past.label or None
 
     def _past(self, stream: BinaryIO, mime: str, title: str) -> history.History:
-        past = history.read(stream, mime, self._context, _tools.trust)
+        past = history.read(stream, mime, self._context, library.tools.trust)
         self.remarks += history.judge(past, title, over_broken=self._options.over_broken)
         return past
 
@@ -190,122 +267,6 @@ def _cleaned(source: BinaryIO, mime: str, options: Options) -> tuple[BinaryIO, b
     return io.BytesIO(cleaned), cleaned != data
 
 
-def _verify(stream: BinaryIO, mime: str, manifest: bytes | None, label: str, ctx: Context) -> str:
-    """The state of what was made. Raises ProvenanceError (``rejected``)."""
-    stream.seek(0)
-    try:
-        with Reader(mime, stream, manifest, context=ctx) as reader:
-            state = str(reader.get_validation_state())
-            active = (reader.get_active_manifest() or {}).get("label")
-            results = reader.get_validation_results() or {}
-    except C2paError as error:
-        raise ProvenanceError(
-            f"What was signed cannot be read again ({_brief(error)}); nothing was kept.", "rejected"
-        ) from None
-    finally:
-        stream.seek(0)
-    if state == "Invalid" or active != label:
-        codes = [str(f.get("code")) for f in (results.get("activeManifest") or {}).get("failure") or ()]
-        if manifest is not None and mime in {"audio/mpeg", "audio/flac", "application/pdf"}:
-            raise ProvenanceError(
-                f"Credentials of {NAMES[mime]} files cannot be kept beside the file, only in it: leave --sidecar out.",
-                "unsupported",
-            )
-        why = ", ".join(codes) or "another manifest is active"
-        raise ProvenanceError(f"What was signed does not verify ({why}); nothing was kept.", "rejected")
-    return state
-
-
-class _Tools(threading.local):
-    """What is dear to make, kept for each thread: contexts with their trust, and signers."""
-
-    def __init__(self) -> None:
-        self._contexts: dict[tuple[bytes, bool, bool], Context] = {}
-        self._signers: weakref.WeakKeyDictionary[Identity, dict[str | None, Signer]] = weakref.WeakKeyDictionary()
-        self.failure: Exception | None = None
-
-    @cached_property
-    def trust(self) -> TrustStore:
-        """The lists by which the past of a file is judged."""
-        return default_store()
-
-    def context(self, identity: Identity, *, thumbnail: bool, lists: bool = False) -> Context:
-        """One that trusts the top of the identity's own chain, and the lists where asked."""
-        key = (identity.chain, thumbnail, lists)
-        if key not in self._contexts:
-            top = certificates_of(identity.chain)[-1].public_bytes(Encoding.PEM).decode()
-            anchors = [Anchors("urn:assay:identity", top), *(self.trust.anchors() if lists else ())]
-            self._contexts[key] = context(anchors, thumbnail=thumbnail)
-        return self._contexts[key]
-
-    def signer(self, identity: Identity, tsa: str | None) -> Signer:
-        """The library's form of an identity."""
-        kept = self._signers.setdefault(identity, {})
-        if tsa not in kept:
-            sign = identity.sign
-
-            def call(data: bytes) -> bytes:
-                # The library would only write the error into its log.
-                try:
-                    return sign(data)
-                except Exception as error:
-                    _tools.failure = error
-                    return b""
-
-            algorithm = _ALGORITHMS[identity.algorithm]
-            kept[tsa] = Signer.from_callback(call, algorithm, identity.chain.decode("ascii", "replace"), tsa)
-        return kept[tsa]
-
-
-_tools = _Tools()
-
-
-@contextmanager
-def _explained(identity: Identity, mime: str) -> Iterator[None]:
-    """What the library says, as one sentence."""
-    _tools.failure = None
-    try:
-        yield
-    except C2paError as error:
-        failure, _tools.failure = _tools.failure, None
-        if isinstance(failure, AssayError):
-            raise failure from None
-        if failure is not None:
-            raise ProvenanceError(
-                f"Signing with the key of {identity.name} failed ({type(failure).__name__}).", "key"
-            ) from None
-        raise _told(str(error), identity, mime) from None
-
-
-def _told(text: str, identity: Identity, mime: str) -> AssayError:
-    low = text.lower()
-    if "http resolver" in low:
-        return ProvenanceError("The timestamp authority cannot be reached; nothing was signed.", "authority")
-    if "http error" in low:
-        return ProvenanceError("The timestamp authority answered with an error; nothing was signed.", "authority")
-    if low.startswith("signature") and (
-        "decode error" in low or "time stamp" in low or "timestamp" in low or "nonce" in low
-    ):
-        return ProvenanceError(
-            "What the timestamp authority answered is not a timestamp; nothing was signed.", "authority"
-        )
-    if "cert" in low and low.startswith(("signature", "verify", "other")):
-        return ProvenanceError(
-            f"The certificate of {identity.name} may not sign Content Credentials. Which rule it breaks: assay "
-            "certificates lint", "certificate",
-        )  # fmt: skip
-    return MediaError(
-        f"The {NAMES.get(mime, mime)} file cannot be signed: the library says {_short(text)}", "malformed"
-    )
-
-
-def _brief(error: C2paError) -> str:
-    return _short(str(error))
-
-
-def _short(text: str) -> str:
-    """A text of the library, which may hold a stranger's, fit to stand in a sentence."""
-    return ascii(text[:200])[1:-1]
-
-
-__all__ = ["Edit", "Options", "Part", "Signed", "kind_of", "sign", "sign_stream"]
+__all__ = [
+    "Edit", "Options", "Part", "Prepared", "Signed", "kind_of", "prepare", "sign", "sign_file", "sign_stream",
+]  # fmt: skip
