@@ -45,9 +45,10 @@ def claim(raw: Raw) -> Raw:
 def statements(raw: Raw, name: str) -> Iterator[tuple[str, Raw]]:
     """The statements (assertions) of one kind, whatever their version and number: label and content."""
     for label, content in table(raw.get("assertions")).items():
-        plain = label.split("__", 1)[0]
-        if (plain == name or plain.startswith(f"{name}.v")) and isinstance(content, dict):
-            yield label, content
+        if label.startswith(name) and isinstance(content, dict):
+            plain = label.split("__", 1)[0]
+            if plain == name or plain.startswith(f"{name}.v"):
+                yield label, content
 
 
 def signer(raw: Raw) -> Signer | None:
