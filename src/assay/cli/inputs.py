@@ -28,13 +28,13 @@ def is_picture(path: Path) -> bool:
 
 def can_be_signed(path: Path) -> bool:
     """Whether a file in a folder is of a kind that can carry Content Credentials."""
-    from assay.provenance.formats import mime_of  # noqa: PLC0415 (only who verifies or signs needs it)
+    from assay.provenance.formats import mime_of_stream  # noqa: PLC0415 (only who verifies or signs needs it)
 
     if path.suffix.lower() in EXTENSIONS - {".bmp"}:
         return True
     try:
         with path.open("rb") as stream:
-            return mime_of(stream.read(4096)) is not None
+            return mime_of_stream(stream) is not None
     except OSError:
         return False
 

@@ -1,5 +1,7 @@
 """Which kinds of file can carry Content Credentials, told by their first bytes. The extension is asked only of text."""
 
+from typing import BinaryIO
+
 from assay.media.sniff import sniff
 
 PICTURES = {
@@ -43,10 +45,26 @@ def mime_of(head: bytes) -> str | None:
     return None
 
 
+def mime_of_stream(stream: BinaryIO) -> str | None:
+    """The MIME type of an open file, and the stream at its beginning again. Sees through the tag (ID3) that holds the
+    credentials of a FLAC file and stands before it.
+    """
+    stream.seek(0)
+    head = stream.read(4096)
+    found = mime_of(head)
+    if head.startswith(b"ID3") and len(head) >= 10:
+        size = sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
+        stream.seek(10 + size)
+        if stream.read(4) == b"fLaC":
+            found = "audio/flac"
+    stream.seek(0)
+    return found
+
+
 def _isobmff(brand: bytes) -> str:
     if brand == b"qt  ":
         return "video/quicktime"
     return "audio/mp4" if brand in (b"M4A ", b"M4B ") else "video/mp4"
 
 
-__all__ = ["NAMES", "PICTURES", "mime_of"]
+__all__ = ["NAMES", "PICTURES", "mime_of", "mime_of_stream"]

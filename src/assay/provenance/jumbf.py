@@ -4,7 +4,7 @@ The library reads and checks the store; this serves what it does not tell: the c
 in a signature's header (RFC 9052, RFC 9360), and one manifest by itself.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,10 +105,10 @@ def header(cose: bytes) -> Header:
     chain: tuple[bytes, ...] = ()
     for part in (protected, unprotected):
         for key in _X5CHAIN:
-            if not chain and isinstance(part, dict) and key in part:
+            if not chain and isinstance(part, Mapping) and key in part:
                 chain = _byte_strings(part[key])
-    revocation = unprotected.get("rVals") if isinstance(unprotected, dict) else None
-    answers = _byte_strings(revocation.get("ocspVals")) if isinstance(revocation, dict) else ()
+    revocation = unprotected.get("rVals") if isinstance(unprotected, Mapping) else None
+    answers = _byte_strings(revocation.get("ocspVals")) if isinstance(revocation, Mapping) else ()
     return Header(chain[:16], answers[:16])
 
 

@@ -5,6 +5,7 @@ import hashlib
 import io
 import mmap
 import os
+import re
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from functools import cache
 from importlib import metadata
 from os import PathLike
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, BinaryIO
 
 import c2pa
 import msgspec
@@ -25,31 +26,27 @@ from assay.media import Limits
 from assay.provenance import engine
 from assay.provenance.chain import Chain, walk
 from assay.provenance.claims import Raw, items, ours, statements, table, text
-from assay.provenance.formats import NAMES, mime_of
+from assay.provenance.formats import NAMES, mime_of_stream
 from assay.provenance.judge import Court
 from assay.provenance.model import Kind, Reason, State, Verification
 from assay.provenance.tell import first_reasons, sentence
 from assay.provenance.trust import TrustStore
 
-HEAD = 4096
-"""First bytes that tell what a file is."""
-
 MAX_JSON = 64 * 1024 * 1024
 """Characters of what the library says of one file; more is refused."""
 
 MAX_SIDECAR = 256 * 1024 * 1024
-_MUST_FETCH = "must fetch remote manifests from url "
+_URL = re.compile(r"https?://[^\s()<>\"]+")
 _HASHER = ThreadPoolExecutor(1, thread_name_prefix="assay-sha256")
 _local = threading.local()
 
 
 @dataclass
 class _Source:
-    """The file, open, with its name, its first bytes and its size."""
+    """The file, open, with its name and its size."""
 
-    stream: IO[bytes]
+    stream: BinaryIO
     name: str
-    head: bytes
     size: int
     data: bytes | None
     path: Path | None
@@ -80,7 +77,7 @@ def verify(
         at = at.replace(tzinfo=UTC)
     opened = _open(source, name, limits)
     with opened.stream:
-        mime = mime_of(opened.head)
+        mime = mime_of_stream(opened.stream)
         if mime is None:
             raise MediaError(f"{opened.name}: not a kind of file that can carry Content Credentials", "unsupported")
         digest = _digest(opened) if sha256 is None else sha256
@@ -157,8 +154,9 @@ class _See:
     def _without(self, error: C2paError) -> Verification:
         """What the library's refusal to read means."""
         message, name = str(error), self.source.name
-        if _MUST_FETCH in message or "RemoteManifest" in type(error).__name__:
-            url = text(message.split(_MUST_FETCH, 1)[-1], 2000)
+        if message.startswith("Remote"):
+            named = _URL.search(message)
+            url = text(named.group(), 2000) if named else "a place that it does not name"
             tail = "it could not be fetched." if self.online else "nothing was fetched (--online allows it)."
             says = f"The file itself carries no Content Credentials. It says that they are kept at {url}; {tail}"
             reason = ours("manifest.inaccessible", None, message, kind=Kind.INFORMATION)
@@ -218,7 +216,7 @@ class _See:
 def _open(source: str | PathLike[str] | bytes, name: str | None, limits: Limits | None) -> _Source:
     if isinstance(source, bytes):
         shown = name or "<bytes>"
-        stream: IO[bytes] = io.BytesIO(source)
+        stream: BinaryIO = io.BytesIO(source)
         size, path = len(source), None
     else:
         path = Path(source)
@@ -239,9 +237,7 @@ def _open(source: str | PathLike[str] | bytes, name: str | None, limits: Limits 
     if limits and size > limits.max_bytes:
         stream.close()
         raise MediaError(f"{shown}: {size} bytes, more than the {limits.max_bytes} allowed", "too_large")
-    head = stream.read(HEAD)
-    stream.seek(0)
-    return _Source(stream, shown, head, size, source if isinstance(source, bytes) else None, path)
+    return _Source(stream, shown, size, source if isinstance(source, bytes) else None, path)
 
 
 def _digest(source: _Source) -> "Future[str] | str":
