@@ -1,0 +1,3 @@
+"""How fast credentials are signed and verified, and whether others come to the same verdict: ``python -m
+bench.provenance``.
+"""
