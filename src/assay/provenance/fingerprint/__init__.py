@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from assay.provenance.fingerprint._align import SMALLEST_SHARE, Guess, Query, Target, align, hinted, telling
+from assay.provenance.fingerprint._align import (
+    SMALLEST_SHARE,
+    Guess,
+    Query,
+    Target,
+    align,
+    hinted,
+    straightened,
+    telling,
+)
 from assay.provenance.fingerprint._map import SIDE, Print, pack, take, unpack
 from assay.provenance.fingerprint._search import search
 from assay.provenance.fingerprint._where import Box, agreement, differing, lay
@@ -27,7 +36,7 @@ ALGORITHM = "assay.structure.1"
 
 SAME, OTHER = 5.5, 4.0
 """A score from the first on says the same picture, below the second another one; between them nothing is said."""
-TELLING = 7.0
+TELLING = 8.5
 """A print that scores less against itself has too little structure, or too much that repeats: that a picture does not
 fit it says nothing.
 """
@@ -40,7 +49,8 @@ class Comparison:
     """What a picture is to a recorded fingerprint.
 
     ``same`` is None where that cannot be told, and ``says`` why. ``score`` is at least ``SAME`` for the same picture.
-    ``region`` is the part of the original that the picture shows, (x, y, width, height) as shares of it; ``covers``
+    ``region`` is the part of the original that the picture shows, (x, y, width, height) as shares of it, and ``placed``
+    where the whole picture lies, turned back by :func:`untwisted`, which may reach beyond the original; ``covers``
     the share of the picture in hand that the original takes up, below 1 where something was put around it. ``turn`` is
     in degrees anticlockwise, ``scale`` pixels of the picture over pixels of the original along the two sides of the
     original. ``differing`` are places of the original that the picture shows otherwise, and ``agreement`` is
@@ -51,6 +61,7 @@ class Comparison:
     score: float
     says: str
     region: Box = (0.0, 0.0, 1.0, 1.0)
+    placed: Box = (0.0, 0.0, 1.0, 1.0)
     covers: float = 1.0
     mirrored: bool = False
     turn: float = 0.0
@@ -105,9 +116,19 @@ def compare_print(found: Print, query: Query, *, hint: "Mark | None" = None) -> 
     width, height = (query.height, query.width) if guess.quarter % 2 else (query.width, query.height)
     turn = (guess.quarter * 90 + guess.angle + 180) % 360 - 180
     return Comparison(
-        True, round(fit.score, 2), "This is the same picture.", here.seen(), round(here.covers(), 3), guess.mirrored,
-        round(turn, 1), (width / guess.x / found.width, height / guess.y / found.height), differing(local), local,
+        True, round(fit.score, 2), "This is the same picture.", here.seen(), here.placed(), round(here.covers(), 3),
+        guess.mirrored, round(turn, 1), (width / guess.x / found.width, height / guess.y / found.height),
+        differing(local), local,
     )  # fmt: skip
+
+
+def untwisted(rgb: npt.NDArray[np.uint8], comparison: Comparison) -> npt.NDArray[np.uint8]:
+    """The picture, (H, W, 3) uint8, mirrored and turned back to how the original stands, its corners cut or mirrored
+    where it was turned by a small angle: what lies at ``comparison.placed``.
+    """
+    quarter = round(comparison.turn / 90)
+    image = rgb[:, ::-1] if comparison.mirrored else rgb
+    return straightened(np.ascontiguousarray(np.rot90(image, -quarter)), comparison.turn - 90 * quarter)
 
 
 def _shown(found: Print, query: Query, hint: "Mark | None") -> float | None:

@@ -8,7 +8,7 @@ against, over the root of all votes.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import cv2
 import numpy as np
@@ -88,13 +88,8 @@ class Query:
             image = np.ascontiguousarray(np.rot90(image, -quarter))
             inside = None
             if angle:
-                rows, columns = image.shape
-                matrix = cv2.getRotationMatrix2D(((columns - 1) / 2, (rows - 1) / 2), -angle, 1.0)
-                size = (columns, rows)
-                whole = np.full(image.shape, 255, np.uint8)
-                inside = np.asarray(cv2.warpAffine(whole, matrix, size, flags=cv2.INTER_LINEAR) > 250)
-                border = cv2.BORDER_REFLECT_101
-                image = cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR, borderMode=border)  # type: ignore[assignment]
+                inside = straightened(np.full(image.shape, 255, np.uint8), angle, cv2.BORDER_CONSTANT) > 250
+                image = straightened(image, angle)
             self._turned[key] = (np.asarray(image, np.float32), inside)
         return self._turned[key]
 
@@ -123,6 +118,19 @@ class Query:
     def forget(self) -> None:
         """Drop the kept transforms."""
         self._spectra.clear()
+
+
+P = TypeVar("P", npt.NDArray[np.uint8], Floats)
+
+
+def straightened(image: P, angle: float, border: int = cv2.BORDER_REFLECT_101) -> P:
+    """An image turned clockwise by ``angle`` degrees about its middle, of the same size."""
+    if not angle:
+        return image
+    rows, columns = image.shape[:2]
+    matrix = cv2.getRotationMatrix2D(((columns - 1) / 2, (rows - 1) / 2), -angle, 1.0)
+    turned: P = cv2.warpAffine(image, matrix, (columns, rows), flags=cv2.INTER_LINEAR, borderMode=border)  # type: ignore[assignment]
+    return turned
 
 
 class Target:

@@ -25,10 +25,12 @@ _CELLS = 14
 MOST = 8
 _MARGIN = 3
 """Cells along an edge of the picture that is none of the original: the band there knows nothing of what was beyond."""
-_WEAK, _STRONG = 0.15, 1.2
-"""Of the level from which signs count: a sign of the picture in hand is believed from the first on where the print has
-one; the picture has something that the print has not from the second on.
+_WEAK = 0.25
+"""Grey levels from which a sign of the picture in hand is believed where the print has one. A tone curve weakens what
+is light or dark; what was painted over is weaker still.
 """
+_STRONG = 2.2
+"""Times the level from which signs count: from there on the picture has something that the print has not."""
 
 Box = tuple[float, float, float, float]
 
@@ -47,6 +49,10 @@ class Lay:
         right, bottom = min(1.0, left + self.guess.x), min(1.0, top + self.guess.y)
         left, top = max(0.0, left), max(0.0, top)
         return left, top, max(0.0, right - left), max(0.0, bottom - top)
+
+    def placed(self) -> Box:
+        """Where the whole picture lies over the original: (x, y, width, height) as shares of it."""
+        return self.left / _FULL, self.top / _FULL, self.guess.x, self.guess.y
 
     def covers(self) -> float:
         """The share of the picture in hand that the original takes up: the rest was put around it."""
@@ -138,7 +144,7 @@ def agreement(found: Print, query: Query, here: Lay) -> Floats:
     cells, reach = _cells(query, here)
     values, level = _signs(cells, reach)
     there = found.signs != 0
-    own = np.sign(values) * (np.abs(values) >= np.where(there, _WEAK, _STRONG) * level)
+    own = np.sign(values) * (np.abs(values) >= np.where(there, _WEAK, _STRONG * level))
     # A place where only one of the two has structure counts as a vote that is neither for nor against: what was
     # painted over is flat.
     votes = (there | (own != 0)) & reach
