@@ -213,26 +213,24 @@ def actions(
     return made
 
 
-def claims(options: Options, *, opened: str | None = None, signer: str | None = None) -> list[str]:
-    """What these options claim, in sentences that begin with a small letter, for the person who signs to read.
-
-    ``opened`` names the file that was opened.
-    """
+def claims(options: Options, *, several: bool = False) -> list[str]:
+    """What these options claim, in sentences that begin with a small letter, for whoever signs to read."""
+    it = "each file" if several else "the file"
     said = []
     if options.source_type:
-        said.append(f"the file was {SOURCE_TYPES[options.source_type][1]}")
+        said.append(f"{it} was {SOURCE_TYPES[options.source_type][1]}")
+    elif options.parent:
+        said.append(f"{it} was made from {options.parent.title}")
     else:
-        said.append(f"{opened or 'the file'} was opened; where it comes from is not claimed")
-    said += [f"{part.title} was put into it" for part in options.ingredients]
-    said += [ACTIONS[e.action] + (f' ("{e.description}")' if e.description else "") for e in options.actions]
+        said.append(f"{it} was opened as it is here; how it came about before that is not claimed")
+    said += [f"{part.title} was put into {'each' if several else 'it'}" for part in options.ingredients]
+    said += [ACTIONS[e.action] + (f" (“{e.description}”)" if e.description else "") for e in options.actions]
     if options.redact:
-        said.append(f"removed from the metadata: {', '.join(options.redact)}")
+        said.append(f"where there was such metadata, it was removed: {', '.join(options.redact)}")
     if any(WATERMARKS in b.algorithm for b in options.soft_bindings):
-        said.append("a watermark was added that leads back to this manifest")
+        said.append("a watermark was added that leads back to this record")
     if options.training is not None:
         said.append(f"training and data mining are {'' if options.training else 'not '}allowed")
-    if signer:
-        said.append(f"signed by {signer}")
     return said
 
 

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 import msgspec
 from c2pa import C2paError, Context, Reader
 
-from assay.errors import MediaError, ProvenanceError
+from assay.errors import ProvenanceError
 from assay.provenance.model import State
 from assay.provenance.trust import TrustStore
 from assay.provenance.verify import verify
@@ -29,26 +29,28 @@ class History:
 
 def read(stream: BinaryIO, mime: str, ctx: Context, trust: TrustStore) -> History:
     """The history of a file, judged by the lists in ``trust``. Nothing is fetched. A file without credentials costs
-    little: nothing of it is hashed.
+    little: nothing of it is hashed. Raises MediaError for a file that is damaged and has none.
     """
     stream.seek(0)
     try:
-        with_credentials = Reader.try_create(mime, stream, context=ctx)
+        reader = Reader.try_create(mime, stream, context=ctx)
     except C2paError as error:
         if str(error).startswith("Remote"):
             return History(remote=True)
-        return History(label="", broken="they cannot be read")
+        return _judged(stream, trust, label="", store={})
     finally:
         stream.seek(0)
-    if with_credentials is None:
+    if reader is None:
         return History()
-    with with_credentials as reader:
+    with reader:
         store = msgspec.json.decode(reader.detailed_json())
-    label = str(store.get("active_manifest") or "")
+    return _judged(stream, trust, label=str(store.get("active_manifest") or ""), store=store)
+
+
+def _judged(stream: BinaryIO, trust: TrustStore, *, label: str, store: Mapping[str, Any]) -> History:
+    """What the chain verdict says. Raises MediaError for a file that is damaged and has no credentials."""
     try:
         found = verify(stream.getvalue() if isinstance(stream, io.BytesIO) else stream.name, trust=trust)
-    except MediaError as error:
-        return History(label, broken=str(error), store=store)
     finally:
         stream.seek(0)
     return History(label, broken=found.says if found.chain is State.BROKEN else None, store=store)

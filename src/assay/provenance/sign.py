@@ -12,11 +12,8 @@ from c2pa import Builder, C2paBuilderIntent
 from assay.errors import AssayError, MediaError, ProvenanceError, UsageError
 from assay.provenance import history, library, outfile, redact
 from assay.provenance.definition import SOURCE_TYPES, Edit, Options, Part, actions, check, definition
-from assay.provenance.formats import NAMES, mime_of
+from assay.provenance.formats import NAMES, mime_of_stream
 from assay.provenance.identity import Identity
-
-HEAD = 4096
-"""Bytes from which the kind of a file is told."""
 
 
 @dataclass(frozen=True)
@@ -167,15 +164,12 @@ def _reading(source: Path) -> io.BufferedReader:
 
 def kind_of(stream: BinaryIO, name: str = "The file") -> str:
     """The MIME type of what is in a stream. Raises ProvenanceError (``unsupported``)."""
-    stream.seek(0)
-    head = stream.read(HEAD)
-    stream.seek(0)
-    mime = mime_of(head)
+    mime = mime_of_stream(stream)
     if mime is None:
-        what = "cannot carry Content Credentials" if head else "is empty"
-        raise ProvenanceError(
-            f"{name} {what}. These kinds can: {', '.join(sorted(set(NAMES.values())))}.", "unsupported"
-        )
+        what = "cannot carry Content Credentials" if stream.read(1) else "is empty"
+        stream.seek(0)
+        known = ", ".join(sorted(set(NAMES.values())))
+        raise ProvenanceError(f"{name} {what}. These kinds can: {known}.", "unsupported")
     return mime
 
 
