@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ import msgspec
 import typer
 from rich.console import Console
 from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
 from assay.cli.identities import (
@@ -41,6 +43,7 @@ from assay.provenance.certificates import (
     write_folder,
 )
 from assay.provenance.certificates.issue import LEAF_DAYS
+from assay.provenance.certificates.rules import TIMESTAMP_RULES
 from assay.report.words import plain
 
 FAULTY = 1
@@ -52,7 +55,7 @@ app = typer.Typer(
 
 [bold]From nothing to a signed picture[/bold]
 
-  assay certificates create "Daily Planet" -o planet --organisation "Daily Planet"
+  assay certificates create "Daily Planet" -o planet
 
   assay sign photo.jpg -o signed.jpg --identity planet
 
@@ -81,7 +84,7 @@ def create_command(  # noqa: PLR0917 (typer reads the options from the signature
 
     [bold]Example[/bold]
 
-      assay certificates create "Daily Planet" -o planet --organisation "Daily Planet" --country NL
+      assay certificates create "Photo desk" -o desk -O "Daily Planet" -C NL
     """
     made = create(
         name, organisation=organisation or name, country=country, algorithm=algorithm, days=days,
@@ -124,7 +127,7 @@ def request_command(  # noqa: PLR0917
 
     [bold]Example[/bold]
 
-      assay certificates request "Daily Planet" -o planet --organisation "Daily Planet" --country NL
+      assay certificates request "Photo desk" -o desk -O "Daily Planet" -C NL
     """
     csr, key = request(
         name, organisation=organisation or name, country=country, email=email, algorithm=algorithm,
@@ -181,6 +184,10 @@ def lint_command(  # noqa: PLR0917
         raise UsageError(f"A certificate is to sign a claim or a timestamp; there is no purpose {purpose!r}")
     if chain.is_dir():
         root = root or (chain / "root.pem" if (chain / "root.pem").exists() else None)
+        if (chain / "request.csr").exists() and not (chain / "chain.pem").exists():
+            raise UsageError(
+                f"{chain} waits for the authority's answer: put its certificates into {chain / 'chain.pem'}"
+            )
         chain = chain / "chain.pem"
     when = moment(at) if at else datetime.now(UTC)
     key_pem = read(key) if key else None
@@ -201,34 +208,47 @@ def lint_command(  # noqa: PLR0917
         else:
             write_whole(Path(json_file), text)
     if json_file != "-":
-        show(faults, chain, Console())
+        show(faults, chain, purpose, Console())
     raise typer.Exit(FAULTY if bad else 0)
 
 
-def show(faults: Sequence[Fault], chain: Path, console: Console) -> None:
-    """The faults for a person: errors first, each with its remedy."""
+def show(faults: Sequence[Fault], chain: Path, purpose: str, console: Console) -> None:
+    """The faults for a person, by certificate; each with what to do about it."""
     errors = sum(fault.severity == "error" for fault in faults)
-    if not faults:
-        console.print(Text.assemble((plain(str(chain)), "bold"), "  fits the C2PA profile"))
-        return
-    count = [
-        f"{n} {word}{'' if n == 1 else 's'}" for n, word in ((errors, "error"), (len(faults) - errors, "warning")) if n
-    ]
+    counts = [(errors, "error"), (len(faults) - errors, "warning")]
+    count = ", ".join(f"{number} {word}{'' if number == 1 else 's'}" for number, word in counts if number)
     verdict = "does not fit the C2PA profile" if errors else "fits the C2PA profile"
-    style = "bold red" if errors else "yellow"
-    console.print(Text.assemble((plain(str(chain)), "bold"), "  ", (verdict, style), f" ({', '.join(count)})"))
-    for fault in faults:
-        colour = "red" if fault.severity == "error" else "yellow"
-        about = f"certificate {fault.certificate}, {plain(fault.subject)}" if fault.certificate else "the file"
-        about = about.rstrip(", ")
-        console.print()
-        console.print(
-            Text.assemble((fault.severity, f"bold {colour}"), "  ", (fault.rule, "bold"), (f"  {about}", "dim"))
-        )
-        console.print(Padding(Text(f"{plain(fault.says)}."), (0, 0, 0, 2)))
-        console.print(Padding(Text.assemble(("Do: ", "bold"), fault.fix), (0, 0, 0, 2)))
-        also = "the library refuses to sign with it" if fault.enforced_by_library else "the library signs all the same"
-        console.print(Padding(Text(f"Rule: {fault.where}; {also}.", "dim"), (0, 0, 0, 2)))
+    style = "bold red" if errors else "bold yellow" if faults else "bold green"
+    name = (plain(str(chain)), "bold")
+    console.print(Text.assemble(name, "  ", (verdict, style), f"  ({count})" if count else ""), soft_wrap=True)
+    for number, group in groupby(sorted(faults, key=lambda f: f.certificate or 0), key=lambda f: f.certificate):
+        about = list(group)
+        console.print(Text(f"\nCertificate {number}: {plain(about[0].subject)}" if number else "\nThe file", "bold"))
+        for fault in about:
+            _show_one(fault, purpose, console)
+
+
+def _show_one(fault: Fault, purpose: str, console: Console) -> None:
+    colour = "red" if fault.severity == "error" else "yellow"
+    remedy = Text.assemble(("Do: ", "bold"), fault.fix)
+    place = Text(f"{fault.rule}: {fault.where}{_enforced(fault, purpose)}", "dim")
+    table = Table.grid(padding=(0, 1))
+    table.add_column(width=len("warning"))
+    table.add_row(Text(fault.severity, colour), Text(f"{plain(fault.says)}."))
+    table.add_row("", remedy)
+    table.add_row("", place)
+    console.print(Padding(table, (0, 0, 0, 2)))
+
+
+def _enforced(fault: Fault, purpose: str) -> str:
+    """What the software that signs makes of it, where that was measured for this purpose."""
+    if fault.rule in TIMESTAMP_RULES:
+        return "; OpenSSL refuses to stamp with it" if fault.enforced_by_library else "; OpenSSL stamps all the same"
+    if purpose != "claim":
+        return ""
+    return (
+        "; the C2PA library refuses to sign" if fault.enforced_by_library else "; the C2PA library signs all the same"
+    )
 
 
 def register(parent: typer.Typer) -> None:

@@ -74,7 +74,7 @@ def create_command(  # noqa: PLR0917 (typer reads the options from the signature
 
     [bold]Example[/bold]
 
-      assay tsa create "Planet clock" -o clock --organisation "Daily Planet"
+      assay tsa create "Planet clock" -o clock -O "Daily Planet"
     """
     made = create_timestamp_authority(
         name, organisation=organisation or name, country=country, algorithm=algorithm, days=days,

@@ -76,9 +76,9 @@ def read(data: bytes) -> Contents:
 
 _OTHER = {
     "PKCS7": "It is a PKCS #7 bundle; convert it: openssl pkcs7 -print_certs -in FILE -out chain.pem",
-    "CERTIFICATE REQUEST": "It is a request: send it to an authority, which answers with certificates.",
-    "NEW CERTIFICATE REQUEST": "It is a request: send it to an authority, which answers with certificates.",
-    "PUBLIC KEY": "It is a public key without a certificate.",
+    "CERTIFICATE REQUEST": "It is a request: send it to an authority, which answers with certificates",
+    "NEW CERTIFICATE REQUEST": "It is a request: send it to an authority, which answers with certificates",
+    "PUBLIC KEY": "It is a public key without a certificate",
 }
 
 

@@ -167,12 +167,12 @@ def create(
     _days(days)
     start = not_before or datetime.now(UTC) - BACKDATED
     root = authority(
-        subject(_shortened(name, " root"), organisation, country), not_before=start,
+        subject(_shortened(name, " development root"), organisation, country), not_before=start,
         days=max(ROOT_DAYS, days + 2), path_length=1,
     )  # fmt: skip
     key = generate(CA_ALGORITHM)
     certificate = issue(
-        subject(_shortened(name, " intermediate"), organisation, country), key.public_key(), root,
+        subject(_shortened(name, " development intermediate"), organisation, country), key.public_key(), root,
         ca_extensions(path_length=0, purposes=CLAIM_PURPOSES),
         not_before=start, not_after=start + timedelta(days=max(INTERMEDIATE_DAYS, days + 1)),
     )  # fmt: skip

@@ -78,7 +78,8 @@ def _links(places: Sequence[Place], contents: chains.Contents, roots: Sequence[x
     elif (strangers and any(map(chains.is_authority, strangers))) or (
         roots and not any(chains.signed_by(top.certificate, root) for root in roots)
     ):
-        yield top.fault("missing-intermediate", _issuer_missing(top))
+        also = "" if strangers or not roots else "; nor is it a root that was given"
+        yield top.fault("missing-intermediate", f"{_issuer_missing(top)}{also}")
     elif not roots and len(places) == 1:
         says = f"{_issuer_missing(top)}; unless that is itself a root, nobody can trace this certificate"
         yield top.fault("missing-intermediate", says, severity="warning")

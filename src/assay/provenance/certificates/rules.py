@@ -14,7 +14,7 @@ Severity = Literal["error", "warning"]
 PROFILE = "C2PA 2.2, 14.5.1.1"
 CHAIN = "C2PA 2.2, 14.5.1.2"
 POLICY = "C2PA Certificate Policy"
-HOUSE = "Assay"
+HOUSE = "good practice"
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):

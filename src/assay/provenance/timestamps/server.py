@@ -1,7 +1,9 @@
 """The authority over HTTP, as RFC 3161 section 3.4 has it: a query is posted, a reply comes back."""
 
+import contextlib
 import json
 import socket
+import threading
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -36,7 +38,8 @@ class Server(ThreadingHTTPServer):
     def __init__(self, authority: Authority, host: str, port: int, log: Callable[[str], object]) -> None:
         self.authority = authority
         self.log = log
-        self._clients = 0
+        self._open: set[socket.socket] = set()
+        self._lock = threading.Lock()
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         super().__init__((host, port), Handler)
 
@@ -56,15 +59,27 @@ class Server(ThreadingHTTPServer):
 
     def verify_request(self, request: object, client_address: object) -> bool:  # noqa: ARG002
         """Whether there is room for one more."""
-        return self._clients < CLIENTS
+        return len(self._open) < CLIENTS
 
-    def process_request_thread(self, request: object, client_address: object) -> None:
-        """Count the connections that are open."""
-        self._clients += 1
-        try:
-            super().process_request_thread(request, client_address)  # type: ignore[arg-type]
-        finally:
-            self._clients -= 1
+    def process_request(self, request: socket.socket, client_address: object) -> None:  # type: ignore[override]
+        """Remember that the connection is open."""
+        with self._lock:
+            self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: socket.socket) -> None:  # type: ignore[override]
+        """Forget it."""
+        with self._lock:
+            self._open.discard(request)
+        super().shutdown_request(request)
+
+    def server_close(self) -> None:
+        """Stop listening; no more is read of anyone, and the answers under way go out first."""
+        with self._lock:
+            for connection in self._open:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RD)
+        super().server_close()
 
     def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002
         """A client that goes away is no event worth a traceback."""
@@ -130,11 +145,12 @@ class Handler(BaseHTTPRequestHandler):
         return self._say(HTTPStatus(code), "This is not an HTTP request that can be answered.")
 
     def _say(self, status: HTTPStatus, sentence: str) -> None:
-        # The body of a refused request was not read: what follows on this connection could not be told from it.
-        self.close_connection = True
         self._send(status, f"{sentence}\n".encode(), "text/plain; charset=utf-8")
 
     def _send(self, status: HTTPStatus, body: bytes, kind: str) -> None:
+        # One request a connection: nobody needs two timestamps in a hurry, the body of a refused request was not read,
+        # and a connection that idles would delay the end of the server.
+        self.close_connection = True
         self.server.log(f"{self.command if self.command in METHODS else '?'} {status.value}")
         self.send_response_only(status)
         self.send_header("Server", self.server_version)
@@ -144,8 +160,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Cache-Control", "no-store")
         if status is HTTPStatus.METHOD_NOT_ALLOWED:
             self.send_header("Allow", "POST")
-        if self.close_connection:
-            self.send_header("Connection", "close")
+        self.send_header("Connection", "close")
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
