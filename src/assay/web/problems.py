@@ -79,6 +79,10 @@ def _media(_: Request[Any, Any, Any], error: MediaError) -> Response[bytes]:
     return problem(400, error.reason, str(error))
 
 
+def _too_deep(_: Request[Any, Any, Any], __: RecursionError) -> Response[bytes]:
+    return problem(400, "invalid_request", "The body is nested too deeply.")
+
+
 def _failed(_: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """What nobody thought of: where it happened is logged, and nothing of what was asked."""
     frames = traceback.extract_tb(error.__traceback__)
@@ -92,6 +96,7 @@ HANDLERS: dict[int | type[Exception], Any] = {
     HTTPException: _http,
     ProvenanceError: _store,
     MediaError: _media,
+    RecursionError: _too_deep,
     Exception: _failed,
 }
 

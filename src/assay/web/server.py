@@ -34,7 +34,6 @@ def application() -> Litestar:
     configuration = msgspec.json.decode(os.environ[CONFIGURATION], type=Configuration)
     logger = logging.getLogger("assay.resolver")
     logger.setLevel(logging.INFO)
-    logger.propagate = False
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Line())
     logger.handlers = [handler]

@@ -11,7 +11,7 @@ import anyio
 import anyio.to_thread
 import msgspec
 
-from assay.errors import AssayError
+from assay.errors import AssayError, ProvenanceError
 from assay.provenance.model import SoftBinding
 from assay.provenance.resolution.receipts import NoReceipts, Receipts
 from assay.provenance.resolution.records import (
@@ -141,7 +141,12 @@ class Service:
 
     async def manifest(self, manifest_id: str, *, active: bool) -> bytes:
         """A manifest store, whole or with its active manifest alone."""
-        found = await _threaded(lambda: self._store.get(manifest_id))
+        try:
+            found = await _threaded(lambda: self._store.get(manifest_id))
+        except ProvenanceError as error:
+            if error.reason in ("rejected", "missing"):
+                raise Refusal(500, "damaged", "The service has damaged this manifest.") from error
+            raise
         if found is None:
             raise _no_manifest()
         return contents(found).active if active else found
