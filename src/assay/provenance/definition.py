@@ -116,8 +116,8 @@ class Options:
     ``source_type`` is one of :data:`SOURCE_TYPES`, for media that begin here; without it the file was opened.
     ``parent`` is what the file was made from, ``ingredients`` what was put into it. ``training``: whether training and
     data mining are allowed; none says nothing. ``redact`` names kinds of metadata (:mod:`assay.provenance.redact`).
-    ``tsa`` goes before the identity's. ``embed=False`` leaves the bytes alone and gives the manifest only;
-    ``remote_url`` is then written into the file. ``over_broken`` signs over a history that is broken or out of
+    ``tsa`` goes before the identity's. ``embed=False`` gives a manifest to be kept elsewhere, and no credentials in
+    the file; ``remote_url`` is then written into the file. ``over_broken`` signs over a history that is broken or out of
     reach. ``label`` is the manifest's own, ``urn:c2pa:…``, or none for a new one; ``opened`` is the name under which
     the file itself becomes the parent.
     """

@@ -24,11 +24,6 @@ _ALGORITHMS = {
     "ps256": C2paSigningAlg.PS256, "ed25519": C2paSigningAlg.ED25519,
 }  # fmt: skip
 
-ONLY_INSIDE = ("audio/mpeg", "audio/flac", "application/pdf")
-"""Kinds whose bytes the library writes anew even for a manifest that is kept elsewhere, which then does not hold for
-the file as it was.
-"""
-
 
 def verified(stream: BinaryIO, mime: str, manifest: bytes | None, label: str, ctx: Context) -> str:
     """The state of what was made. Raises ProvenanceError (``rejected``)."""
@@ -46,11 +41,6 @@ def verified(stream: BinaryIO, mime: str, manifest: bytes | None, label: str, ct
         stream.seek(0)
     if state == "Invalid" or active != label:
         codes = [str(f.get("code")) for f in (results.get("activeManifest") or {}).get("failure") or ()]
-        if manifest is not None and mime in ONLY_INSIDE:
-            raise ProvenanceError(
-                f"Credentials of {NAMES[mime]} files cannot be kept beside the file, only in it: leave --sidecar out.",
-                "unsupported",
-            )
         why = ", ".join(codes) or "another manifest is active"
         raise ProvenanceError(f"What was signed does not verify ({why}); nothing was kept.", "rejected")
     return state
@@ -148,4 +138,4 @@ def _short(text: str) -> str:
     return ascii(text[:200])[1:-1]
 
 
-__all__ = ["ONLY_INSIDE", "explained", "tools", "verified"]
+__all__ = ["explained", "tools", "verified"]

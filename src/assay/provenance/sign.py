@@ -20,8 +20,8 @@ from assay.provenance.identity import Identity
 class Signed:
     """What signing made.
 
-    ``data`` is the file with its credentials, or none where its bytes stay as they are. ``manifest`` is the manifest
-    store (JUMBF), ``label`` that of its active manifest, ``state`` the library's word for it (``Valid`` or
+    ``data`` is the file that the credentials hold for, or none where that is the source as it is. ``manifest`` is the
+    manifest store (JUMBF), ``label`` that of its active manifest, ``state`` the library's word for it (``Valid`` or
     ``Trusted``) where the identity's own chain is trusted. ``parent_label`` is the active manifest of the file that
     this one came from; ``remarks`` are sentences that whoever signs must read.
     """
@@ -66,11 +66,11 @@ def sign_stream(source: BinaryIO, out: BinaryIO, identity: Identity, options: Op
         cleaned.seek(0)
         signer = library.tools.signer(identity, options.tsa or identity.tsa)
         manifest = made.builder.sign(signer, mime, cleaned, out)
-        in_file = options.embed or options.remote_url is not None
-        state = library.verified(out if in_file else cleaned, mime, None if options.embed else manifest, label, ctx)
+        state = library.verified(out, mime, None if options.embed else manifest, label, ctx)
     if options.redact and not changed:
         remarks.append(f"The file holds no such metadata as was to be redacted ({', '.join(options.redact)}).")
-    return Signed(b"" if in_file or changed else None, manifest, label, mime, state, parent, tuple(remarks))
+    changed = options.embed or changed or not _same(source, out)
+    return Signed(b"" if changed else None, manifest, label, mime, state, parent, tuple(remarks))
 
 
 @dataclass(frozen=True)
@@ -131,6 +131,11 @@ def prepare(
                 raise outfile.refusal(part.error, final) from None
             moves = []
             after = None
+            if out is None and signed.data is not None:
+                raise ProvenanceError(
+                    f"Credentials kept beside {source} would not hold for it as it is: name a file for a copy, too.",
+                    "unsupported",
+                )
             if out is not None:
                 part.seek(0)
                 after = hashlib.file_digest(part, "sha256").hexdigest()
@@ -160,6 +165,18 @@ def _reading(source: Path) -> io.BufferedReader:
         raise MediaError(f"{source}: there is no such file", "missing") from None
     except OSError as error:
         raise MediaError(f"{source}: cannot be read ({error.strerror})", "unreadable") from None
+
+
+def _same(one: BinaryIO, other: BinaryIO) -> bool:
+    """Whether two streams hold the same bytes. Without embedding, the library copies most files as they are, takes
+    old credentials out, and writes MP3, FLAC and PDF files anew.
+    """
+    one.seek(0)
+    other.seek(0)
+    while block := one.read(1 << 20):
+        if other.read(len(block)) != block:
+            return False
+    return not other.read(1)
 
 
 def kind_of(stream: BinaryIO, name: str = "The file") -> str:
