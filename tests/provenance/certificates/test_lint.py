@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, padding, rsa
 from cryptography.hazmat.primitives.serialization import pkcs7, pkcs12
 from cryptography.x509.oid import ExtendedKeyUsageOID as P
 from hypothesis import given, settings
@@ -20,7 +20,7 @@ from tests.provenance.pki import pki, remade
 
 from assay.errors import ProvenanceError
 from assay.provenance.certificates import ALGORITHMS, RULES, create, lint, load_key, request
-from assay.provenance.certificates.issue import Issuer, leaf_extensions
+from assay.provenance.certificates.issue import Issuer, ca_extensions, issue, leaf_extensions, pem, subject
 from assay.provenance.certificates.rules import TIMESTAMP_RULES
 from assay.provenance.timestamps import Authority, Identity
 
@@ -152,6 +152,53 @@ class TestJudges:
         chain = pki().chain_pem
         damaged = chain.replace(b"\nMII", b"\nMAA", 1)
         assert {(f.rule, f.certificate) for f in lint(damaged)} >= {("unreadable", 1)}
+
+
+class TestKindsOfKeyAndSignature:
+    @pytest.mark.parametrize(
+        ("mask", "expected"),
+        [(hashes.SHA256(), set()), (hashes.SHA384(), {"signature-algorithm"})],
+        ids=["same", "other"],
+    )
+    def test_pss_has_the_same_digest_in_its_mask(
+        self, mask: hashes.HashAlgorithm, expected: set[str], rsa_issuer: Issuer
+    ) -> None:
+        assert isinstance(rsa_issuer.key, rsa.RSAPrivateKey)
+        leaf = pki().leaf
+        builder = (
+            x509.CertificateBuilder().subject_name(leaf.subject).issuer_name(rsa_issuer.certificate.subject)
+            .public_key(leaf.public_key()).serial_number(77).not_valid_before(leaf.not_valid_before_utc)
+            .not_valid_after(leaf.not_valid_after_utc)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(rsa_issuer.key.public_key()), False)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(leaf.public_key()), False)
+        )  # fmt: skip
+        for extension, critical in leaf_extensions((P.EMAIL_PROTECTION,)):
+            builder = builder.add_extension(extension, critical)
+        how = padding.PSS(padding.MGF1(mask), 32)
+        signed = builder.sign(rsa_issuer.key, hashes.SHA256(), rsa_padding=how)
+        assert set(rules(pem(signed) + rsa_issuer.pem)) - {"root-included", "signature"} == expected
+
+    @pytest.fixture
+    def rsa_issuer(self) -> Issuer:
+        key = rsa.generate_private_key(65537, 2048)
+        begins = pki().leaf.not_valid_before_utc
+        certificate = issue(
+            subject("RSA root", "Org"), key.public_key(), key, ca_extensions(path_length=0),
+            not_before=begins, not_after=begins + timedelta(days=900),
+        )  # fmt: skip
+        return Issuer(certificate, key)
+
+    def test_a_kind_of_key_that_nobody_signs_claims_with(self) -> None:
+        p = pki()
+        leaf = issue(
+            subject("Ed448", "Org"), ed448.Ed448PrivateKey.generate().public_key(), p.intermediate,
+            leaf_extensions((P.EMAIL_PROTECTION,)),
+            not_before=p.leaf.not_valid_before_utc, not_after=p.leaf.not_valid_after_utc,
+        )  # fmt: skip
+        assert rules(pem(leaf) + p.intermediate.pem, roots=p.root_pem) == {"key-kind": "error"}
+
+    def test_text_that_is_no_base64(self) -> None:
+        assert rules(b"-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n") == {"unreadable": "error"}
 
 
 class TestSaysHowToConvert:
