@@ -21,6 +21,7 @@ from assay.provenance.fingerprint._align import (
     Target,
     align,
     hinted,
+    pixel_scale,
     straightened,
     telling,
 )
@@ -135,7 +136,8 @@ def _shown(found: Print, query: Query, hint: "Mark | None") -> float | None:
     """The share of the original's area that the picture can show at most, by the scale of its watermark."""
     if hint is None:
         return None
-    area = hint.scale[0] * hint.scale[1] * found.width * found.height
+    across, down = pixel_scale(found, hint)
+    area = across * down * found.width * found.height
     return query.width * query.height / area if math.isfinite(area) and area > 0 else None
 
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from scipy import fft
 
 from assay.provenance.fingerprint._map import SIDE, Floats, Print, Signs, light, signs
+from assay.provenance.watermark._embed import WORK_SIDE
 
 if TYPE_CHECKING:
     from assay.provenance.watermark import Mark
@@ -159,9 +160,10 @@ def _room(rows: int, columns: int, shape: tuple[int, int]) -> Floats:
     def line(length: int, size: int) -> Floats:
         shift = np.arange(size)
         shift = np.where(shift < SIDE, shift, shift - size)
-        return np.clip(np.minimum(SIDE, shift + length) - np.maximum(0, shift), 0, None).astype(np.float32)
+        room = np.clip(np.minimum(SIDE, shift + length) - np.maximum(0, shift), 0, None)
+        return np.asarray(room, np.float32)
 
-    room: Floats = np.outer(line(rows, shape[0]), line(columns, shape[1]))
+    room = np.asarray(np.outer(line(rows, shape[0]), line(columns, shape[1])), np.float32)
     # A narrow strip of overlap proves nothing: most of the one has to lie on the other.
     room[room < _OVERLAP * min(rows * columns, SIDE * SIDE)] = 0
     return room
@@ -253,12 +255,21 @@ def hinted(query: Query, found: Print, hint: "Mark") -> Iterator[Guess]:
     """What a watermark says of size, angle and mirroring. On which side of the mirror an angle is read is tried both
     ways.
     """
+    across, down = pixel_scale(found, hint)
     for turn in {hint.rotation, -hint.rotation}:
         quarter = round(turn / 90) % 4
         sides = (query.height, query.width) if quarter % 2 else (query.width, query.height)
-        x, y = (side / (s * f) for side, s, f in zip(sides, hint.scale, (found.width, found.height), strict=True))
+        x, y = (sides[0] / (across * found.width), sides[1] / (down * found.height))
         if x * y > 0 and min(x, y) <= _LARGEST and max(x, y) <= _LONGEST:
             yield Guess(x, y, hint.mirrored, quarter, round(turn - 90 * round(turn / 90), 1))
+
+
+def pixel_scale(found: Print, hint: "Mark") -> tuple[float, float]:
+    """Pixels of the picture over pixels of the original, by its watermark, whose pattern is made at a size of its own
+    on large pictures.
+    """
+    larger = max(1.0, max(found.width, found.height) / WORK_SIDE)
+    return hint.scale[0] / larger, hint.scale[1] / larger
 
 
 def align(query: Query, target: Target, first: Iterable[Guess] = ()) -> Fit:
