@@ -56,16 +56,21 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Format(msgspec.Struct, frozen=True, kw_only=True):
-    """One kind of file, signed by us. ``bytes`` are what signing added, ``stamped`` the same with a timestamp."""
+    """One kind of file, signed by us, with a timestamp: what each says of it, and of it with one bit changed.
+
+    ``bytes`` are what our signing added without a timestamp, ``stamped`` with one, ``bare`` what c2pa-python alone
+    adds with a key in memory and no timestamp.
+    """
 
     mime: str
     name: str
     ours: str
-    bare: str
+    library: str
     encypher: str
     tampered: str
     bytes: int
     stamped: int
+    bare: int
 
 
 class Store(msgspec.Struct, kw_only=True):

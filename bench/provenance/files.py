@@ -17,7 +17,7 @@ from bench.provenance.others import BROKEN, INTACT, NONE, UNSUPPORTED, bare, enc
 PART = "files"
 KINDS = {".jpg", ".jpeg", ".png", ".webp", ".pdf", ".ttf", ".otf", ".mp4", ".avif", ".heic", ".tif"}
 WHY = Path(__file__).with_name("why.toml")
-"""Why the verdicts on a file differ, found out by looking; by the file's name. Holds those that differ and no others."""
+"""Why the verdicts on a file differ, found out by looking. Holds the files on which they differ, and no others."""
 
 
 def explanations() -> dict[str, str]:

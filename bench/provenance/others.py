@@ -25,7 +25,9 @@ def bare(data: bytes, mime: str, context: Context) -> tuple[str, str]:
         word = str(error).split(":", maxsplit=1)[0]
         return word, UNSUPPORTED if word == "NotSupported" else BROKEN
     deltas = [d.get("validationDeltas", {}) for d in results.get("ingredientDeltas") or ()]
-    found = [entry["code"] for part in (results.get("activeManifest", {}), *deltas) for entry in part.get("failure", ())]
+    found = [
+        entry["code"] for part in (results.get("activeManifest", {}), *deltas) for entry in part.get("failure", ())
+    ]
     return _word(state, found), BROKEN if state == "Invalid" else INTACT
 
 
