@@ -1,0 +1,1 @@
+"""The watermark, measured beside others on the same pictures."""
