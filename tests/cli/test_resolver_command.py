@@ -147,6 +147,7 @@ def test_open_on_this_machine(tmp_path: Path, served: list[Any]) -> None:
         (["--host", "example.org"], "not an IP address"),
         (["--watermark", "a b"], "no name of a soft binding algorithm"),
         (["--host", "192.0.2.1"], "Cannot listen"),
+        (["--url", "repo.example"], "no address of a service"),
     ],
 )
 def test_requests_that_make_no_sense(tmp_path: Path, served: list[Any], options: list[str], says: str) -> None:

@@ -48,6 +48,8 @@ def asked(app: Any, method: str, path: str, **options: Any) -> httpx.Response:
 def ask(kept: ManifestStore) -> Callable[..., httpx.Response]:
     """Ask a service that takes writes with TOKEN. ``app`` are options of create_app, ``settings`` of Settings."""
 
+    made: dict[Settings, Any] = {}
+
     def once(
         method: str, path: str, *, app: dict[str, Any] | None = None, settings: dict[str, Any] | None = None,
         token: str | None = None, **options: Any,
@@ -56,6 +58,10 @@ def ask(kept: ManifestStore) -> Callable[..., httpx.Response]:
                              **(settings or {})})  # fmt: skip
         if token:
             options["headers"] = {**options.get("headers", {}), "Authorization": f"Bearer {token}"}
-        return asked(create_app(kept, settings=chosen, **(app or {})), method, path, **options)
+        if app:
+            return asked(create_app(kept, settings=chosen, **app), method, path, **options)
+        if chosen not in made:
+            made[chosen] = create_app(kept, settings=chosen)
+        return asked(made[chosen], method, path, **options)
 
     return once

@@ -24,6 +24,7 @@ from assay.provenance.resolution import ResolutionClient
 from assay.provenance.resolution.receipts import CONTEXT, TYPE
 from assay.provenance.store import ManifestStore, Match
 from assay.web.limits import Counter, digest
+from assay.web.problems import CODES
 from assay.web.resolution import create_app
 from assay.web.service import Settings
 
@@ -510,3 +511,15 @@ def test_over_a_real_socket(tmp_path: Path) -> None:
         assert secret not in text
     with ManifestStore.open(tmp_path / "s") as kept:
         assert kept.stats().manifests == 1
+
+
+def test_every_code_is_on_the_page_of_the_api_and_nothing_else() -> None:
+    root = Path(__file__).resolve().parents[2]
+    page = (root / "docs" / "reference" / "resolution-api.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1] for line in page.split("## Problems")[1].splitlines() if line.startswith("| `")]
+    documented = {code for row in rows for code in re.findall(r"`(\w+)`", row)}
+    sources = "".join(path.read_text(encoding="utf-8") for path in (root / "src" / "assay" / "web").glob("*.py"))
+    used = set(re.findall(r'(?:Refusal|problem)\(\s*\d{3}, "(\w+)"', sources)) | set(CODES.values())
+    assert {"busy", "no_manifest"} <= used
+    of_files = {"empty", "malformed", "truncated", "too_deep", "unsupported", "unreadable"}
+    assert documented == used | of_files

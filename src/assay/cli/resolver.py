@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from assay.errors import AssayError, ProvenanceError, UsageError
-from assay.provenance.softbindings import MAX_BYTES
+from assay.provenance.softbindings import ALGORITHM, MAX_BYTES
 from assay.provenance.store import ManifestStore
 from assay.report.words import plain
 
@@ -171,20 +171,22 @@ def serve_command(  # noqa: PLR0917 (typer reads the options from the signature)
     token = os.environ.pop(TOKEN, None) or None
     if token and not re.fullmatch(r"sha256:[0-9a-f]{64}", token):
         raise UsageError(f"{TOKEN} must hold the digest of a token, as assay resolver token prints it")
-    with ManifestStore.open(store, create=True):
-        pass
-    _free(address, port)
-    from assay.provenance.softbindings import ALGORITHM  # noqa: PLC0415
-    from assay.web.content import FINGERPRINTS, WATERMARKS  # noqa: PLC0415 (the web framework loads slowly)
-    from assay.web.server import Configuration, serve  # noqa: PLC0415
-    from assay.web.service import Settings  # noqa: PLC0415
-
     for name in watermark or ():
         if not ALGORITHM.fullmatch(name):
             raise UsageError(f"{plain(name)} is no name of a soft binding algorithm, such as com.example.watermark.1")
-    names = tuple(dict.fromkeys([*WATERMARKS, *(watermark or ())]))
+    if url and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", url):
+        raise UsageError(f"{plain(url)} is no address of a service, such as https://example.org/v1")
+    with ManifestStore.open(store, create=True):
+        pass
+    _free(address, port)
+    from assay.provenance import fingerprint  # noqa: PLC0415
+    from assay.provenance import watermark as mark  # noqa: PLC0415 (what measures pictures loads slowly)
+    from assay.web.server import Configuration, serve  # noqa: PLC0415
+    from assay.web.service import Settings  # noqa: PLC0415
+
+    names = tuple(dict.fromkeys([mark.ALGORITHM, *(watermark or ())]))
     settings = Settings(
-        url=url, token=token, free=free, watermarks=names, fingerprints=FINGERPRINTS,
+        url=url, token=token, free=free, watermarks=names, fingerprints=(fingerprint.ALGORITHM,),
         fetch_references=fetch_references, requests_per_minute=rate,
     )  # fmt: skip
     shown = f"[{address}]" if address.version == 6 else str(address)

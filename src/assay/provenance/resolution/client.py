@@ -35,7 +35,8 @@ class ResolutionClient:
     """Asks the service whose API begins at ``url``, such as ``https://example.org/v1``.
 
     ``timeout`` is for one whole answer, in seconds. ``transport`` stands in for the network in tests. Plain HTTP is
-    only for this machine, or where ``insecure`` says so. Every method raises ProvenanceError with the reason
+    only for this machine, or where ``insecure`` says so. ``token`` is the secret that lets write, for those services
+    that want one; it is sent with nothing but writes. Every method raises ProvenanceError with the reason
     ``authority`` where the service cannot be reached, refuses, or answers nonsense.
     """
 
@@ -46,10 +47,12 @@ class ResolutionClient:
         timeout: float = 30.0,
         transport: httpx.AsyncBaseTransport | None = None,
         insecure: bool = False,
+        token: str | None = None,
     ) -> None:
         self._url = _checked(url, insecure)
         self._timeout = timeout
         self._transport = transport
+        self._token = token
         self.host = self._url.host
 
     def by_binding(self, algorithm: str, value: bytes, limit: int = 10) -> list[Match]:
@@ -92,9 +95,11 @@ class ResolutionClient:
     def put(self, manifest: bytes, bindings: Sequence[SoftBinding] = (), *, token: str | None = None) -> str:
         """Have a manifest store kept, found by what its active manifest declares and by ``bindings``; returns its id.
 
-        ``token`` is the secret that lets you write. Raises MediaError where the bytes are no manifest store.
+        ``token`` is the secret to write with, instead of the client's own. Raises MediaError where the bytes are no
+        manifest store.
         """
         expected = contents(manifest).manifest_id
+        token = token or self._token
         answer = self._json("POST", "/manifests", Created, content=manifest, sends="application/c2pa", token=token)
         if answer.manifestId != expected:
             raise self._nonsense("it keeps the manifest under an id that is not its own")
