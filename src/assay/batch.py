@@ -20,7 +20,10 @@ from assay.evidence import FailedSubject, Failure, Report
 from assay.examine import examine
 from assay.files import write_whole
 from assay.media import Limits, Media
-from assay.report import FolderMaps, render_html, render_pdf, save_picture
+from assay.report.exhibit import save_picture
+from assay.report.html import render_html
+from assay.report.maps import FolderMaps
+from assay.report.pdf import render_pdf
 from assay.workers import Lost, each
 
 REPORT_SIDE = 1600

@@ -23,7 +23,7 @@ from assay.evidence import (
     Strength,
     Subject,
 )  # fmt: skip
-from assay.report import FolderMaps
+from assay.report.maps import FolderMaps
 from assay.testing.scene import scene
 
 WIDTH, HEIGHT = 768, 512

@@ -11,8 +11,8 @@ from tests.report.hostile import EVIL, hostile
 
 from assay.analysis import view
 from assay.evidence import Finding, Report
-from assay.report import FolderMaps, render_html
-from assay.report.html import BUDGET
+from assay.report.html import BUDGET, render_html
+from assay.report.maps import FolderMaps
 
 
 def test_the_words_of_the_page(report: Report, exhibit: Path) -> None:

@@ -4,7 +4,7 @@ import msgspec
 from tests.report.golden import words_of
 
 from assay.evidence import Conclusion, FailedSubject, Failure, Report, Strength
-from assay.report import render_index
+from assay.report.index import render_index
 
 EVIL = "<script>alert(1)</script>.jpg"
 

@@ -7,8 +7,8 @@ import pytest
 from assay.analysis import heat, view
 from assay.evidence import Finding, Map, MapKind, Report
 from assay.media.pixels import orient
-from assay.report import FolderMaps
 from assay.report.layers import Layer, blend, layers, opacities, picture, telling, turn, upright_size
+from assay.report.maps import FolderMaps
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from assay.analysis import heat, view
-from assay.report import FolderMaps
+from assay.report.maps import FolderMaps
 
 
 def read(folder: Path, file: str | None) -> np.ndarray:

@@ -9,7 +9,8 @@ import pytest
 from tests.report.hostile import hostile
 
 from assay.evidence import Report
-from assay.report import render_html, render_index
+from assay.report.html import render_html
+from assay.report.index import render_index
 
 pytestmark = pytest.mark.chromium
 

@@ -10,7 +10,8 @@ from tests.report.hostile import hostile
 
 from assay.analysis import view
 from assay.evidence import Finding, Report
-from assay.report import FolderMaps, render_pdf
+from assay.report.maps import FolderMaps
+from assay.report.pdf import render_pdf
 
 TYPST = '#read("/etc/passwd") *bold* $x^2$ = Head #{panic()} \\ @label [x](y) `raw` // gone ] } "'
 

@@ -14,7 +14,12 @@ from assay.errors import UsageError
 from assay.evidence import FailedSubject, Failure, Finding, Report
 from assay.examine import examine
 from assay.media import Media
-from assay.report import FolderMaps, decode, encode, render_html, render_pdf, render_table, save_picture, schema
+from assay.report.exhibit import save_picture
+from assay.report.html import render_html
+from assay.report.maps import FolderMaps
+from assay.report.pdf import render_pdf
+from assay.report.record import decode, encode, schema
+from assay.report.terminal import render_table
 from assay.testing.scene import scene
 
 ROOT = Path(__file__).parents[2]

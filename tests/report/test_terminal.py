@@ -6,7 +6,7 @@ from rich.console import Console
 from tests.report.hostile import hostile
 
 from assay.evidence import Conclusion, FailedSubject, Failure, Report, Strength
-from assay.report import render_cards, render_table
+from assay.report.terminal import render_cards, render_table
 
 FAILURE = Failure(subject=FailedSubject(path="b.jpg"), error="b.jpg: the file is empty", reason="empty")
 

@@ -21,7 +21,9 @@ from assay.evidence import Failure, Report
 from assay.examine import environment, select
 from assay.files import write_whole
 from assay.media import Limits
-from assay.report import encode, render_index, render_table
+from assay.report.index import render_index
+from assay.report.record import encode
+from assay.report.terminal import render_table
 from assay.weigh import claims
 
 DONE, CLAIM, FAILED = 0, 1, 3

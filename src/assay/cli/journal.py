@@ -10,7 +10,7 @@ from typing import IO
 from assay.batch import Item, Result
 from assay.errors import AssayError, UsageError
 from assay.evidence import Environment, Report
-from assay.report import decode, encode
+from assay.report.record import decode, encode
 
 
 class Journal:

@@ -9,8 +9,8 @@ from rich.console import Console
 
 from assay.evidence import Method
 from assay.examine import select
-from assay.report import render_cards
-from assay.report import schema as report_schema
+from assay.report.record import schema as report_schema
+from assay.report.terminal import render_cards
 
 
 def methods(
