@@ -2,10 +2,11 @@
 
 Like with like. *sign*: bare is ``Builder.sign`` and then a ``Reader`` that checks what was made, because Assay never
 hands out what it did not verify; contexts and signer are made once, as Assay keeps its own. *verify*: bare is
-``Reader`` and its ``json()``; Assay adds the chain verdict, the words, and the SHA-256 of the file. Thumbnails are off,
-keys are ES256, nothing opens a connection.
+``Reader`` and its ``json()``; Assay adds the chain verdict, the words, and the SHA-256 of the file, which is left out
+of *verify, digest known*. Thumbnails are off, keys are ES256, nothing opens a connection.
 """
 
+import hashlib
 import io
 import json
 import statistics
@@ -75,7 +76,16 @@ def contests(data: bytes) -> dict[str, tuple[Job, Job]]:
     def our_verify() -> str:
         return _valid(verify(signed, trust=trust).state.value)
 
-    return {"sign": (our_sign, bare_sign), "verify": (our_verify, bare_verify)}
+    digest = hashlib.sha256(signed).hexdigest()
+
+    def our_verify_known() -> str:
+        return _valid(verify(signed, trust=trust, sha256=digest).state.value)
+
+    return {
+        "sign": (our_sign, bare_sign),
+        "verify": (our_verify, bare_verify),
+        "verify, digest known": (our_verify_known, bare_verify),
+    }
 
 
 def _valid(state: str) -> str:

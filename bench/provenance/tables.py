@@ -19,7 +19,8 @@ ours divided by bare; the quartiles are those of processor time, which others on
 - **sign**: bare is `Builder.sign`, then a `Reader` that checks what was made: Assay hands out nothing that it did not
   verify. Assay also looks whether the file has a history, so as not to drop it.
 - **verify**: bare is `Reader` and its `json()`. Assay adds the verdict over the chain, the words, and the SHA-256 of
-  the file, which a second thread computes: it costs processor time and little of the clock's.
+  the file, which a second thread computes: it costs processor time and, where a core is free, little of the clock's.
+- **verify, digest known**: the same, where the caller has the SHA-256 already. This is like with like.
 
 Thumbnails are off, keys are ES256, nothing opens a connection. The target is a ratio of 1.10 or less. {measured}
 
