@@ -16,7 +16,7 @@ import assay.evidence
 from assay.analysis import Analysis, MemoryMaps
 from assay.errors import MediaError
 from assay.evidence import Abstention, Direction, Finding, MapKind, Reason, Strength
-from assay.forensics import ANALYSES
+from assay.examine import ANALYSES
 from assay.media import Media
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -61,7 +61,8 @@ class TestMethodPages:
         assert re.sub(r"version ", "", lines[1]) == f"`{card.id}` · {card.group} · {card.version}"
 
     def test_has_a_test_file_that_mentions_it(self, analysis: Analysis) -> None:
-        tests = (ROOT / "tests" / "forensics").rglob("test_*.py")
+        room = "provenance" if analysis.card.group == "provenance" else "forensics"
+        tests = (ROOT / "tests" / room).rglob("test_*.py")
         assert any(re.search(rf"\b{analysis.id}\b", text(path)) for path in tests)
 
     def test_card_is_filled_in(self, analysis: Analysis) -> None:

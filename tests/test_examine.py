@@ -14,8 +14,7 @@ import assay.examine as subject
 from assay.analysis import Analysis, Maps, MemoryMaps
 from assay.errors import MediaError, UsageError
 from assay.evidence import Finding, Method, Outcome, Reason
-from assay.examine import examine, select
-from assay.forensics import ANALYSES
+from assay.examine import ANALYSES, examine, select
 from assay.media import Limits, Media
 from assay.testing import authentic
 

@@ -23,13 +23,20 @@ from assay.evidence import (
     Report,
     Subject,
 )
-from assay.forensics import ANALYSES
+from assay.forensics import ANALYSES as FORENSICS
 from assay.media import Limits, Media
+from assay.provenance import credentials
 from assay.weigh import weigh
 
 log = logging.getLogger(__name__)
 
-LIBRARIES = ("jpeglib", "numba", "numpy", "opencv-python-headless", "pillow", "pillow-heif", "scipy", "simplejpeg")
+ANALYSES: tuple[Analysis, ...] = (credentials.ANALYSIS, *FORENSICS)
+"""Every method, in the order in which a report shows them."""
+
+LIBRARIES = (
+    "c2pa-python", "jpeglib", "numba", "numpy", "opencv-python-headless", "pillow", "pillow-heif", "scipy",
+    "simplejpeg",
+)  # fmt: skip
 """The libraries whose version can change a result."""
 
 SOFT_BUDGET = 0.75

@@ -160,7 +160,7 @@ def test_without_arguments_help_is_shown() -> None:
 
 
 def test_methods_prints_every_card_and_one_in_full() -> None:
-    from assay.forensics import ANALYSES
+    from assay.examine import ANALYSES
 
     cards = json.loads(assay("methods", "--json").stdout)
     assert [c["id"] for c in cards] == [a.id for a in ANALYSES]

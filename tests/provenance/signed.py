@@ -13,11 +13,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from tests.provenance.pki import Issued, Pki, pki
+from tests.provenance.samples import sample
 
 from assay.provenance import engine
 from assay.provenance.trust import TrustStore, read_pem
-from tests.provenance.pki import Issued, Pki, pki
-from tests.provenance.samples import sample
 
 JPEG = "image/jpeg"
 

@@ -13,13 +13,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID
-
-from assay.errors import MediaError
-from assay.media import Limits
-from assay.provenance.many import Ask, each_verified
-from assay.provenance.model import Kind, State, Unverified, Verification
-from assay.provenance.trust import TrustStore, default_store
-from assay.provenance.verify import verify
 from tests.provenance.pki import authority, pki
 from tests.provenance.samples import MIMES, sample
 from tests.provenance.signed import (
@@ -36,6 +29,13 @@ from tests.provenance.signed import (
     tampered,
     with_cose,
 )
+
+from assay.errors import MediaError
+from assay.media import Limits
+from assay.provenance.many import Ask, each_verified
+from assay.provenance.model import Kind, State, Unverified, Verification
+from assay.provenance.trust import TrustStore, default_store
+from assay.provenance.verify import verify
 
 NOW = datetime.now(UTC)
 
@@ -327,11 +327,10 @@ class TestBadFiles:
     def test_cut_short_is_broken_and_never_none(self, share: float) -> None:
         data = plain()
         try:
-            found = verify(data[: int(len(data) * share)], trust=store())
+            state = verify(data[: int(len(data) * share)], trust=store()).state
         except MediaError as error:
-            assert error.reason == "malformed"
-        else:
-            assert found.state is State.BROKEN
+            state = State.BROKEN if error.reason == "malformed" else State.NONE
+        assert state is State.BROKEN
 
     def test_a_manifest_of_noise_is_broken(self) -> None:
         data = bytearray(plain())
@@ -426,7 +425,7 @@ def test_an_old_kind_of_timestamp_keeps_no_expired_certificate_alive(monkeypatch
     from assay.provenance import claims
     from assay.provenance.judge import Court
 
-    court = Court(store(), None, NOW + timedelta(days=4000), None, lambda: None)  # type: ignore[arg-type]
+    court = Court(store(), None, NOW + timedelta(days=4000), None, lambda: None)
     expired = pki().leaf.public_bytes(serialization.Encoding.DER)
     monkeypatch.setattr(Court, "header", lambda self, label: _header(expired))
     results = {

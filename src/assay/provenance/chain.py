@@ -5,7 +5,7 @@ statement about it, where nobody looks: a sound signature over a broken picture 
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from assay.errors import MediaError
 from assay.provenance import claims
 from assay.provenance.claims import Raw, items, label_of, ours, table, text
+from assay.provenance.codes import CONTENT
 from assay.provenance.judge import UNTRUSTED, Court, Judgement
 from assay.provenance.model import Ingredient, Kind, Manifest, Reason, State
 
@@ -53,10 +54,7 @@ def walk(raws: list[Raw], court: Court, name: str) -> Chain:
     first = text(raws[0].get("label"), 1000)
     depths, links = _reach(first, by_label, name)
     judged = {label: _judged(label, by_label[label], court, active=label == first) for label in depths}
-    recorded: dict[str, list[Reason]] = {}
-    for link in links:
-        if link.child in depths:
-            recorded.setdefault(link.child or "", []).extend(link.failures)
+    recorded = _recorded_of(links, depths)
     states = {label: State.BROKEN if recorded.get(label) else judgement.state for label, judgement in judged.items()}
     mine: dict[str, list[Ingredient]] = {}
     broken, bare = [], 0
@@ -81,6 +79,24 @@ def walk(raws: list[Raw], court: Court, name: str) -> Chain:
         active.reasons.append(ours("assay.manifest.unreferenced", first, f"{len(by_label) - len(depths)} of them"))
         manifests = (replace(manifests[0], reasons=tuple(active.reasons[:MAX_REASONS])), *manifests[1:])
     return Chain(manifests, min(whole, key=lambda s: s.rank), tuple(broken), bare, active)
+
+
+def _recorded_of(links: list[Link], known: Container[str]) -> dict[str, list[Reason]]:
+    """What the signers' tools recorded against each manifest.
+
+    That the content does not fit is a fault of one file; another file with the same manifest may be whole.
+    """
+    to: dict[str, list[Link]] = {}
+    for link in links:
+        if link.child is not None and link.child in known:
+            to.setdefault(link.child, []).append(link)
+    return {
+        child: [
+            r for link in found for r in link.failures
+            if r.code not in CONTENT or all(other.failures for other in found)
+        ]
+        for child, found in to.items()
+    }  # fmt: skip
 
 
 def _reach(first: str, by_label: dict[str, Raw], name: str) -> tuple[dict[str, int], list[Link]]:

@@ -45,11 +45,13 @@ def settings(
                     "trust_anchors": a.pem,
                     "trust_uri": a.uri,
                     "trust_kind": "tsa" if a.timestamps else "manifest",
-                    "trust_config": "\n".join(EKU) + "\n",
                     **({"allowed_list": a.allowed} if a.allowed else {}),
                 }
                 for a in anchors
             ],
+            # Heeded only here: in a list of ``anchors`` it changes nothing, and certificates with the C2PA usage alone,
+            # as cameras and telephones have them, would be refused.
+            "trust_config": "\n".join(EKU) + "\n",
         },
         "core": {"max_decompressed_manifest_size_in_mb": MAX_MANIFEST_MB},
         "verify": {

@@ -67,8 +67,8 @@ def verify(
 
     ``sidecar`` is a manifest store kept beside the file (``.c2pa``), which then takes the place of one inside.
     ``at`` judges certificates for that time where no trusted timestamp tells when they were used (a time without a
-    zone is UTC). Nothing is fetched unless ``online``. ``sha256`` is the file's digest where the caller has it, or "" to
-    leave it out: computing it costs a third of the time.
+    zone is UTC). Nothing is fetched unless ``online``. ``sha256`` is the file's digest where the caller has it, or ""
+    to leave it out: computing it costs a third of the time.
 
     Raises MediaError where the file cannot be read or cannot carry credentials. Broken credentials are an answer, not
     an error. Runs in this process: for strangers' files a caller wants :func:`assay.provenance.each_verified`.

@@ -47,7 +47,7 @@ LENSES = "lenses"
 """The group of the methods that only show."""
 
 GROUPS: Mapping[str, str] = {
-    "provenance": "Where it comes from",
+    "provenance": "Content Credentials",
     "structure": "Structure of the file",
     "compression": "Traces of compression",
     "noise": "Noise",
