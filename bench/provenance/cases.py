@@ -6,17 +6,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+import cv2
+import numpy as np
+import numpy.typing as npt
 from c2pa import Reader
+from PIL import Image
 from tests.provenance.pki import pki
 from tests.provenance.samples import landscape, picture
 from tests.provenance.signed import sign, stapled, tampered
 
-from assay import __version__
-from assay.provenance import engine
+from assay import __version__, testing
+from assay.provenance import engine, watermark
 from bench.provenance.desk import Desk, desk
 from bench.provenance.figures import FIGURES
 
 PART = "cases"
+Pixels = npt.NDArray[np.uint8]
 JPEG = "image/jpeg"
 
 HEAD = """# Cases, with their commands
@@ -138,6 +143,54 @@ def _vouched(one: Desk) -> None:
     )
 
 
+def _scene(seed: int) -> Pixels:
+    """A picture with enough to see for a fingerprint to tell it from others, (1067, 1600, 3) RGB."""
+    return testing.scene(seed, 1600, 1067)[:, :, ::-1].copy()
+
+
+def _durable(one: Desk) -> Pixels:
+    """A picture that is signed so that its credentials are found again; its pixels as they were written."""
+    (one.folder / "photo.jpg").write_bytes(picture(JPEG, _scene(21), quality=92))
+    one.run('assay certificates create Desk -o desk --organisation "Daily Planet"', shown=False)
+    one.run("assay sign photo.jpg -o signed.jpg -i desk --source digitalCapture --durable manifests")
+    return read(one, "signed.jpg")
+
+
+def read(one: Desk, name: str) -> Pixels:
+    """The pixels of a picture in the folder, RGB."""
+    return np.array(Image.open(one.folder / name).convert("RGB"), np.uint8)
+
+
+def _recovered(one: Desk) -> None:
+    pixels = _durable(one)
+    small = cv2.resize(pixels, (960, 640), interpolation=cv2.INTER_AREA).astype(np.uint8)
+    (one.folder / "shared.jpg").write_bytes(picture(JPEG, small, quality=60))
+    one.say(
+        "A social network makes it smaller, compresses it at quality 60, and drops all metadata. What comes back is "
+        "`shared.jpg`:"
+    )
+    one.run("assay verify shared.jpg --trust desk/root.pem", code=4)
+    one.run("assay recover shared.jpg --from manifests --trust desk/root.pem")
+    small[330:480, 500:760] = small[330:480, 100:360]
+    (one.folder / "edited.jpg").write_bytes(picture(JPEG, small, quality=75))
+    one.say("Somebody copies a part of it over another:")
+    one.run("assay recover edited.jpg --from manifests --trust desk/root.pem", code=1)
+
+
+def _transplanted(one: Desk) -> None:
+    mark = watermark.detect(_durable(one))
+    if mark is None:
+        raise AssertionError("no watermark in the signed picture")
+    forged = watermark.embed(_scene(22), mark.payload)
+    (one.folder / "forged.jpg").write_bytes(picture(JPEG, forged, quality=90))
+    one.say(
+        "A forger reads the watermark of that picture, as anybody can, and puts the same number into a picture of "
+        "another scene, `forged.jpg`. The number still leads to the manifest, but its fingerprint is that of another "
+        "picture:"
+    )
+    one.run("assay recover forged.jpg --from manifests --trust desk/root.pem", code=1)
+
+
 CASES = (
     Case("Laundering: sound credentials over a forged picture", "A camera signs a picture.", _laundering),
     Case(
@@ -150,6 +203,15 @@ CASES = (
         certificate is stapled (OCSP): to the first that it is good, to the second that it was revoked the day before.
         Nothing is fetched.""",
         _revoked,
+    ),
+    Case(
+        "Stripped by a network, and recovered",
+        """A picture is signed with `--durable`: an invisible watermark goes into its pixels, and a manifest into a
+        store.""",
+        _recovered,
+    ),
+    Case(
+        "A watermark moved to another picture", "Signed as above. Then the watermark is copied.", _transplanted,
     ),
     Case(
         "Vouched for by a newsroom that did not make it",
