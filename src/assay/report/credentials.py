@@ -155,7 +155,8 @@ def _ingredient(ingredient: Ingredient, manifest: Manifest | None) -> Group | Te
 
 
 def _node(title: str, state: State, manifest: Manifest | None, before: str = "") -> Group | Text:
-    line = Text.assemble((before, "dim"), (plain(title), "bold"), "  ", (_SHORT[state], _STYLES[state]))
+    colour = "dim" if state is State.NONE else _STYLES[state]
+    line = Text.assemble((before, "dim"), (plain(title), "bold"), "  ", (_SHORT[state], colour))
     if manifest is None:
         return line
     if manifest.signer:
@@ -176,7 +177,7 @@ def _node(title: str, state: State, manifest: Manifest | None, before: str = "")
 
 def _reasons(reasons: Sequence[Reason], found: Verification, console: Console, *, details: bool) -> Padding:
     ascii_only = console.options.ascii_only
-    titles = {m.label: m.title or m.label for m in found.manifests}
+    titles = _titles(found)
     active = found.manifests[0].label if found.manifests else None
     grid = Table.grid(padding=(0, 1))
     grid.add_column(no_wrap=True)
@@ -191,6 +192,15 @@ def _reasons(reasons: Sequence[Reason], found: Verification, console: Console, *
             line.append(f"\n{plain(reason.detail)}", "dim")
         grid.add_row(Text(simple if ascii_only else mark, colour), line)
     return Padding(grid, (0, 0, 0, 2), expand=False)
+
+
+def _titles(found: Verification) -> dict[str, str]:
+    """What to call each manifest: as the file that went in is called, a broken one before others that share it."""
+    titles = {m.label: m.title or m.label for m in found.manifests}
+    links = [i for m in found.manifests for i in m.ingredients if i.manifest and i.title]
+    for ingredient in sorted(links, key=lambda i: i.state is State.BROKEN):
+        titles[ingredient.manifest or ""] = ingredient.title
+    return titles
 
 
 def _all(found: Verification) -> Group:
@@ -235,7 +245,9 @@ def _many(answers: Sequence[Answer], console: Console) -> None:
         verdict = Text(_SHORT[answer.state], _STYLES[answer.state])
         if answer.laundered:
             verdict.append(", history broken", "bold red")
-        know = next((plain(r.says) for r in answer.reasons if r.kind is Kind.FAILURE), "")
+        first = next((r for r in answer.reasons if r.kind is Kind.FAILURE), None)
+        whose = f"{_titles(answer).get(first.manifest or '', '')}: " if first and answer.laundered else ""
+        know = plain(f"{whose}{first.says}") if first else ""
         table.add_row(name, verdict, Text(plain(_who(answer))), *((Text(know),) if wide else ()))
     console.print(table)
 
