@@ -199,8 +199,9 @@ class _Search:
             if best.candidate.verdict is not Verdict.TRANSPLANTED:
                 home = " The picture itself is known to the store under another manifest, which is shown first."
             return (
-                "The watermark in this picture belongs to another picture: it was put here to borrow that one's "
-                f"credentials, or the pictures share nothing that can be recognised. Do not rely on them.{home}"
+                "The watermark in this picture belongs to another picture. Somebody put it here to borrow that one's "
+                "credentials, or nothing of that picture is left but the watermark. Either way the credentials are not "
+                f"this picture's.{home}"
             )
         return best.candidate.says
 
