@@ -103,7 +103,7 @@ class TestContent:
 
         def look(data: bytes, limit: int) -> list[Match]:
             given.append(data)
-            return [Match(ONE, FINGERPRINT, 87), Match(ONE, WATERMARK), Match(TWO, WATERMARK)]
+            return [Match(TWO, WATERMARK), Match(ONE, WATERMARK), Match(ONE, FINGERPRINT, 87)]
 
         def found(**params: str) -> Any:
             response = ask(
@@ -112,8 +112,8 @@ class TestContent:
             )  # fmt: skip
             return response.json()["matches"]
 
-        assert found() == [{"manifestId": ONE, "similarityScore": 87}, {"manifestId": TWO}]
-        assert found(alg=WATERMARK) == [{"manifestId": ONE}, {"manifestId": TWO}]
+        assert found() == [{"manifestId": TWO}, {"manifestId": ONE, "similarityScore": 87}]
+        assert found(alg=WATERMARK) == [{"manifestId": TWO}, {"manifestId": ONE}]
         assert found(alg=FINGERPRINT) == [{"manifestId": ONE, "similarityScore": 87}]
         assert len(found(maxResults="1")) == 1
         assert given == [b"picture"] * 4
@@ -277,8 +277,11 @@ class TestStore:
         free = {"free": True, "token": None}
         response = ask("POST", "/manifests", content=simple(TWO), headers=C2PA, settings=free)
         assert response.json() == {"manifestId": TWO}
-        rebound = ask("GET", "/services/status", headers={"Host": "evil.example"}, settings=free)
-        assert rebound.status_code == 400
+        for host in ("evil.example", "evil.example:3162", "localhost.evil.example", "127.0.0.1.evil.example:80", ""):
+            rebound = ask("GET", "/services/status", headers={"Host": host}, settings=free)
+            problem(rebound, 400, "invalid_request")
+        for host in ("localhost", "localhost:3162", "127.0.0.1", "127.0.0.1:3162"):
+            assert ask("GET", "/services/status", headers={"Host": host}, settings=free).status_code == 200
 
 
 class Ledger:

@@ -265,8 +265,9 @@ class ManifestStore:
         path = self._file(digest)
         if path.is_file() and path.read_bytes() == manifest:
             return False
+        new = not path.parent.is_dir()
         write_whole(path, manifest)
-        for folder in (path.parent, path.parent.parent):
+        for folder in (path.parent, *([path.parent.parent] if new else [])):
             descriptor = os.open(folder, os.O_RDONLY)
             try:
                 os.fsync(descriptor)

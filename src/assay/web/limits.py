@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from litestar.connection import ASGIConnection
-from litestar.datastructures import MutableScopeHeaders
+from litestar.datastructures import Headers, MutableScopeHeaders
 from litestar.handlers import BaseRouteHandler
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -21,6 +21,9 @@ WINDOW = 60
 """Seconds over which requests are counted."""
 MAX_CLIENTS = 100_000
 """Clients counted one by one; those beyond share one count."""
+
+HERE = {"localhost", "127.0.0.1"}
+"""Names by which a service that lets everybody write is asked."""
 
 _logger = logging.getLogger("assay.resolver")
 _STARTED = "assay.started"
@@ -61,8 +64,11 @@ def _line(client: str) -> str:
     return str(address)
 
 
-def limited(counter: Counter, seconds: float) -> Callable[[ASGIApp], ASGIApp]:
-    """Middleware: refuse clients that ask too often, and bodies that take longer than ``seconds`` to arrive."""
+def limited(counter: Counter, seconds: float, *, here: bool = False) -> Callable[[ASGIApp], ASGIApp]:
+    """Middleware: refuse clients that ask too often, and bodies that take longer than ``seconds`` to arrive. With
+    ``here``, refuse all that do not call this machine by its own name: a page elsewhere that lets its name point to
+    this machine is no way in.
+    """
 
     def wrap(app: ASGIApp) -> ASGIApp:
         async def run(scope: Scope, receive: Receive, send: Send) -> None:
@@ -71,6 +77,8 @@ def limited(counter: Counter, seconds: float) -> Callable[[ASGIApp], ASGIApp]:
             if wait:
                 says = "This client has asked too often; try again later."
                 raise Refusal(429, "too_many", says, {"Retry-After": str(wait)})
+            if here and Headers.from_scope(scope).get("host", "").rsplit(":", 1)[0] not in HERE:
+                raise Refusal(400, "invalid_request", "Ask this service by the name localhost or 127.0.0.1.")
             deadline = time.monotonic() + seconds
             whole = False
 

@@ -4,7 +4,6 @@ import hashlib
 from typing import Annotated, Any
 
 from litestar import Litestar, Request, Response, delete, get, post, put
-from litestar.config.allowed_hosts import AllowedHostsConfig
 from litestar.config.cors import CORSConfig
 from litestar.datastructures import ResponseHeader
 from litestar.di import NamedDependency, Provide
@@ -77,11 +76,9 @@ def create_app(
         route_handlers=[*_queries(settings), *_stored(settings), *_fetches(), *SERVICES],
         dependencies={"service": Provide(lambda: service, sync_to_thread=False)},
         exception_handlers=HANDLERS,
-        middleware=[limited(counter, settings.upload_seconds)],
+        middleware=[limited(counter, settings.upload_seconds, here=settings.free)],
         before_send=[allow, log],
         cors_config=CORSConfig(allow_origins=["*"], allow_methods=["GET"], max_age=3600),
-        # A page elsewhere that lets its own name point here is no way in.
-        allowed_hosts=AllowedHostsConfig(["localhost", "127.0.0.1"]) if settings.free else None,
         response_headers=[ResponseHeader(name="X-Content-Type-Options", value="nosniff")],
         request_max_body_size=settings.max_json,
         openapi_config=config(),

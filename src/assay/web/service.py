@@ -4,7 +4,7 @@ import datetime
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import anyio
@@ -121,7 +121,7 @@ class Service:
             found = [one for one in found if one.algorithm == algorithm]
         if known:
             found += await self._matches(*known, limit)
-        return _result(found[:limit] if not known else found, limit)
+        return _result(found, limit)
 
     async def by_reference(
         self, url: str, length: int, kind: str | None, limit: int, *,
@@ -262,16 +262,22 @@ def _no_manifest() -> Refusal:
 
 
 def _result(matches: list[Match], limit: int = MAX_MATCHES) -> QueryResult:
-    """Each manifest once, by its first match."""
-    found: dict[str, Found] = {}
+    """Each manifest once, where its first match stands, with the first score that any of its matches has."""
+    found: dict[str, Match] = {}
     for match in matches:
-        options: dict[str, Any] = {}
-        if match.endpoint is not None:
-            options["endpoint"] = match.endpoint
-        if match.score is not None:
-            options["similarityScore"] = match.score
-        found.setdefault(match.manifest_id, Found(manifestId=match.manifest_id, **options))
-    return QueryResult(matches=list(found.values())[:limit])
+        known = found.setdefault(match.manifest_id, match)
+        if known.score is None and match.score is not None:
+            found[match.manifest_id] = replace(known, score=match.score)
+    return QueryResult(matches=[_told(match) for match in found.values()][:limit])
+
+
+def _told(match: Match) -> Found:
+    options: dict[str, Any] = {}
+    if match.endpoint is not None:
+        options["endpoint"] = match.endpoint
+    if match.score is not None:
+        options["similarityScore"] = match.score
+    return Found(manifestId=match.manifest_id, **options)
 
 
 __all__ = ["MatchContent", "Service", "Settings"]
