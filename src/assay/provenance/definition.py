@@ -117,7 +117,7 @@ class Options:
     ``parent`` is what the file was made from, ``ingredients`` what was put into it. ``training``: whether training and
     data mining are allowed; none says nothing. ``redact`` names kinds of metadata (:mod:`assay.provenance.redact`).
     ``tsa`` goes before the identity's. ``embed=False`` gives a manifest to be kept elsewhere, and no credentials in
-    the file; ``remote_url`` is then written into the file. ``over_broken`` signs over a history that is broken or out of
+    the file; ``remote_url`` is then written into it. ``over_broken`` signs over a history that is broken or out of
     reach. ``label`` is the manifest's own, ``urn:c2pa:…``, or none for a new one; ``opened`` is the name under which
     the file itself becomes the parent.
     """
@@ -153,6 +153,8 @@ def check(options: Options) -> None:
             raise UsageError(f"{edit.action} cannot be claimed with --action: {BY_ITSELF[edit.action]}.")
         if edit.action not in ACTIONS:
             raise UsageError(unknown("action", edit.action, ACTIONS))
+    if options.tsa is not None and not options.tsa.startswith(("http://", "https://")):
+        raise UsageError("A time-stamping authority is named by a URL that begins with http:// or https://.")
     for text in (options.title or "", *(edit.description for edit in options.actions)):
         if len(text) > MAX_TEXT:
             raise UsageError(f"A title or a description may have {MAX_TEXT} characters at most.")
