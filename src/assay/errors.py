@@ -35,7 +35,8 @@ class ProvenanceError(AssayError):
     ``reason`` is one word for programs to branch on: ``key`` (unreadable, or it does not fit the certificate),
     ``passphrase``, ``certificate`` (unsuitable), ``expired``, ``authority`` (a timestamp authority or another service
     that cannot be reached or answers nonsense), ``unsupported``, ``history`` (signing would drop it), ``unwritable``,
-    ``full`` (no space left), ``too_large``, ``missing``, ``rejected`` (what was made does not verify).
+    ``full`` (no space left), ``conflict`` (other content is kept under that name), ``too_large``, ``missing``,
+    ``rejected`` (what was made does not verify).
     """
 
     def __init__(self, message: str, reason: str) -> None:
