@@ -23,8 +23,10 @@ LOOK, VOUCH, KEYS, SERVE = "Look at media", "Sign and vouch", "Certificates and 
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "examine": ("assay.cli.examine", LOOK, "Is anything altered, and what speaks for or against it?"),
     "verify": ("assay.cli.verify", LOOK, "Who signed a file, is it as it was signed, who vouches for the signer?"),
+    "recover": ("assay.cli.recover", LOOK, "Find again the credentials that a picture has lost, and compare."),
     "methods": ("assay.cli.methods", LOOK, "Print the card of each method: what it looks at, what fools it."),
     "schema": ("assay.cli.methods", LOOK, "Print the JSON Schema of the record that examine writes."),
+    "sign": ("assay.cli.sign", VOUCH, "Sign files with Content Credentials."),
     "vouch": ("assay.cli.vouch", VOUCH, "Attest media that you did not make, and check what others attest."),
     "certificates": ("assay.cli.certificates", KEYS, "Make, request and check certificates for signing."),
     "trust": ("assay.cli.trust", KEYS, "Whose signatures count: the lists of trusted certificates."),
