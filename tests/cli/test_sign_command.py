@@ -1,5 +1,6 @@
 """``assay sign`` as a person runs it: processes, files, exit codes, what is printed, and a kill -9 in the middle."""
 
+import io
 import json
 import os
 import signal
@@ -8,12 +9,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from tests.provenance.pki import authority, pki
 from tests.provenance.samples import EXTENSIONS, MIMES, landscape, picture, sample
 from tests.provenance.signed import store
 
+from assay.cli import app
 from assay.provenance.bulk import JOURNAL
 from assay.provenance.certificates import create, development_files, write_folder
 from assay.provenance.model import State, Verification
@@ -38,11 +41,41 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
     return {**kept, "COLUMNS": "100", "NO_COLOR": "1", "ASSAY_CONFIG_DIR": str(folder / "config"), **more}
 
 
-def assay(*arguments: str | Path, cwd: Path, **more: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+class Done(NamedTuple):
+    returncode: int | str | None
+    stdout: str
+    stderr: str
+
+
+def assay(*arguments: str | Path, cwd: Path, **more: str) -> Done:
+    """The command in this process, which saves the start of one; its workers are processes all the same."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
+    code: int | str | None = 0
+    with pytest.MonkeyPatch.context() as patch, Path(os.devnull).open(encoding="utf-8") as nothing:
+        for name in [name for name in os.environ if name.startswith("ASSAY_")]:
+            patch.delenv(name)
+        for name, value in environment(cwd, **more).items():
+            patch.setenv(name, value)
+        patch.chdir(cwd)
+        patch.setattr(sys, "argv", ["assay", "sign", *map(str, arguments)])
+        patch.setitem(app.COMMANDS, "sign", ("assay.cli.sign", app.VOUCH, "Sign media."))
+        for name, stream in (("stdout", out), ("stderr", err), ("stdin", nothing)):
+            patch.setattr(sys, name, stream)
+        try:
+            app.main()
+        except SystemExit as stop:
+            code = stop.code
+    told = [stream.buffer.getvalue().decode() for stream in (out, err)]
+    return Done(code or 0, *told)
+
+
+def in_a_process(*arguments: str | Path, cwd: Path, **more: str) -> Done:
+    """The command as a person runs it."""
+    done = subprocess.run(
         command("sign", *arguments), capture_output=True, check=False, cwd=cwd, encoding="utf-8",
         env=environment(cwd, **more), stdin=subprocess.DEVNULL,
     )  # fmt: skip
+    return Done(done.returncode, done.stdout, done.stderr)
 
 
 def words(text: str) -> str:
@@ -62,8 +95,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def signed(desk: Path) -> subprocess.CompletedProcess[str]:
-    return assay(
+def signed(desk: Path) -> Done:
+    return in_a_process(
         "photo.jpg", "-o", "signed.jpg", "-i", "desk", "--source", "digitalCapture", "--no-train", "--action",
         "cropped=left edge", cwd=desk,
     )  # fmt: skip
@@ -75,7 +108,7 @@ def seen(path: Path, desk: Path) -> Verification:
     return verify(path, trust=TrustStore((*store().lists, ours)))
 
 
-def test_signs_a_file_and_says_what_was_claimed(signed: subprocess.CompletedProcess[str], desk: Path) -> None:
+def test_signs_a_file_and_says_what_was_claimed(signed: Done, desk: Path) -> None:
     assert signed.returncode == 0, signed.stderr
     said = words(signed.stdout)
     assert "Signed and verified: signed.jpg" in said
@@ -157,7 +190,7 @@ class TestOneFile:
         assert not (desk / "dry.jpg").exists()
 
     def test_the_record_goes_to_standard_output_alone(self, desk: Path) -> None:
-        done = assay("photo.jpg", "-o", "j.jpg", "-i", "desk", "--source", "print", "--json", "-", cwd=desk)
+        done = in_a_process("photo.jpg", "-o", "j.jpg", "-i", "desk", "--source", "print", "--json", "-", cwd=desk)
         record = json.loads(done.stdout)
         found = seen(desk / "j.jpg", desk)
         assert record == {
@@ -192,7 +225,7 @@ class TestOneFile:
 
 
 MISTAKES = {
-    "nobody signs": (["photo.jpg", "-o", "x.jpg"], "Who signs? .* Identities here: desk"),
+    "nobody signs": (["photo.jpg", "-o", "x.jpg"], r"Who signs\? .* Identities here: desk"),
     "two who sign": (["photo.jpg", "-o", "x.jpg", "-i", "desk", "--certificate", "c.pem", "--key", "k"], "Who signs"),
     "an unknown identity": (["photo.jpg", "-o", "x.jpg", "-i", "dask"], "no identity dask; there are: desk"),
     "nowhere": (["photo.jpg", "-i", "desk"], "Where to"),
@@ -281,7 +314,7 @@ class TestFolder:
         assert {p: p.read_bytes() for p in before} == before
 
     def test_other_claims_do_not_replace_what_is_there_unless_told_to(self, inbox: Path, desk: Path) -> None:
-        asked = ("inbox/file1.png", "-o", "out/", "-i", "desk")
+        asked = ("inbox/file1.png", "-o", "out" + os.sep, "-i", "desk")
         assert assay(*asked, "--source", "digitalCapture", cwd=inbox).returncode == 0
         before = (inbox / "out" / "file1.png").read_bytes()
         other = assay(*asked, "--source", "print", cwd=inbox)
@@ -326,7 +359,7 @@ def test_killed_in_the_middle_nothing_is_lost_and_the_same_command_goes_on(desk:
     assert 0 < done < MANY
     before = {path.name: path.read_bytes() for path in out.glob("*.jpg")}
 
-    resumed = assay(*asked, cwd=tmp_path)
+    resumed = in_a_process(*asked, cwd=tmp_path)
     assert resumed.returncode == 0, resumed
     assert f"{MANY - done} signed, {done} kept from an earlier run" in words(resumed.stdout)
     assert {name: (out / name).read_bytes() for name in before} == before, "nothing is signed twice"

@@ -260,7 +260,7 @@ class TestMany:
             path=str(photo), out=str(task.out), sidecar=None, label=made.signed.label, state=State.VALID,
             format="image/jpeg", sha256=made.sha256_before, sha256_out=made.sha256_after,
         )  # fmt: skip
-        journal.write(record, None)
+        journal.write(task, record, None)
         journal.close()
         again = Journal(photo.parent / "out", "x")
         assert again.find(task) is None

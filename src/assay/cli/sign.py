@@ -62,7 +62,7 @@ Exit code: 0 all signed; 2 the request makes no sense; 3 a file could not be sig
 def command(  # noqa: PLR0917 (typer reads the options from the signature)
     files: Annotated[list[str], typer.Argument(metavar="FILE…", help="Files, folders, or globs.")],
     out: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="OUT", help="Where to write; a folder for several files.")
+        str | None, typer.Option("--output", "-o", metavar="OUT", help="Where to write; a folder for several files.")
     ] = None,
     identity: Annotated[
         str | None, typer.Option("--identity", "-i", metavar="NAME", help="Who signs: an identity's name or folder.")

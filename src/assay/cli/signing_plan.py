@@ -12,7 +12,7 @@ SIDECAR = ".c2pa"
 
 
 def plan(
-    files: Sequence[str], out: Path | None, *, sidecar: bool, in_place: bool, force: bool
+    files: Sequence[str], output: str | None, *, sidecar: bool, in_place: bool, force: bool
 ) -> tuple[list[Task], Path | None]:
     """The tasks, and the folder that their journal goes into: none for one file. Makes no folder but that of outputs.
 
@@ -20,9 +20,10 @@ def plan(
     """
     if "-" in files:
         raise UsageError("Standard input cannot be signed: name a file")
-    if in_place and out is not None:
+    if in_place and output is not None:
         raise UsageError("Give either --in-place or --output.")
-    into = out is not None and (out.is_dir() or str(out).endswith(os.sep))
+    into = output is not None and (Path(output).is_dir() or output.endswith(("/", os.sep)))
+    out = Path(output) if output is not None else None
     sources = list(_sources(files, out))
     if not sources:
         raise UsageError("There is nothing to sign but what lies in the folder of the results.")

@@ -117,9 +117,9 @@ class Journal:
         self._found: dict[Path, SignedFile | None] = {}
         self._stream.seek(0)
         for line in self._stream:
-            with suppress(ValueError):  # the last line of a run that was killed
+            with suppress(ValueError, TypeError, KeyError):  # the last line of a run that was killed
                 entry = json.loads(line)
-                self._lines[str(entry["record"]["path"])] = entry
+                self._lines[str(entry["place"])] = entry
         self._stream.seek(0, os.SEEK_END)
         if self._stream.tell() and not self._ends_well():
             self._stream.write(b"\n")
@@ -145,24 +145,31 @@ class Journal:
         return self._found[task.source]
 
     def _look(self, task: Task) -> SignedFile | None:
-        entry = self._lines.get(str(task.source))
+        entry = self._lines.get(self._place(task))
         if entry is None or entry.get("claims") != self._claims:
             return None
         try:
             record = msgspec.convert(entry["record"], SignedFile)
         except msgspec.ValidationError:
             return None
-        made = {record.out: record.sha256_out, record.sidecar: entry.get("sha256_sidecar")}
-        wanted = {str(path) for path in task.written}
-        if wanted != {path for path in made if path} or _digest(task.source) != record.sha256:
+        made = {task.out: record.sha256_out, task.sidecar: entry.get("sha256_sidecar")}
+        if _digest(task.source) != record.sha256 or (task.sidecar is None) != (record.sidecar is None):
             return None
-        if any(_digest(Path(path)) != digest for path, digest in made.items() if path):
+        if any(digest is None or _digest(path) != digest for path, digest in made.items() if path):
             return None
-        return msgspec.structs.replace(record, kept=True)
+        names = {"path": str(task.source), "out": str(task.out), "sidecar": str(task.sidecar) if task.sidecar else None}
+        return msgspec.structs.replace(record, kept=True, **names)
 
-    def write(self, record: SignedFile, sidecar: str | None) -> None:
-        """Add a line, before the file is put in its place. Raises ProvenanceError."""
-        entry = {"claims": self._claims, "sha256_sidecar": sidecar, "record": msgspec.to_builtins(record)}
+    def _place(self, task: Task) -> str:
+        """Where in the folder the result goes: the name of a line."""
+        return os.path.relpath(task.out or task.source, self._path.parent)
+
+    def write(self, task: Task, record: SignedFile, sidecar: str | None) -> None:
+        """Add a line, before the file is put in its place. ``sidecar`` is a SHA-256 in hex. Raises ProvenanceError."""
+        entry = {
+            "place": self._place(task), "claims": self._claims, "sha256_sidecar": sidecar,
+            "record": msgspec.to_builtins(record),
+        }  # fmt: skip
         try:
             self._stream.write(json.dumps(entry).encode() + b"\n")
             self._stream.flush()
@@ -234,7 +241,7 @@ def _finished(task: Task, made: "Prepared | NotSigned | Lost", journal: Journal 
     try:
         if journal:
             beside = hashlib.sha256(made.signed.manifest).hexdigest() if task.sidecar else None
-            journal.write(record, beside)
+            journal.write(task, record, beside)
         made.put()
     except ProvenanceError as error:
         made.discard()
