@@ -152,7 +152,7 @@ def from_files(
 def config_folder() -> Path:
     """Where Assay keeps what a person set up: ``ASSAY_CONFIG_DIR``, or the platform's folder for that."""
     named = os.environ.get("ASSAY_CONFIG_DIR")
-    return Path(named) if named else platformdirs.user_config_path("assay")
+    return Path(named) if named else platformdirs.user_config_path("assay", appauthor=False)
 
 
 def identities() -> list[str]:
