@@ -12,7 +12,7 @@ from tests.provenance.samples import sample
 from typer.testing import CliRunner
 
 from assay.cli.vouch import app
-from assay.errors import UsageError
+from assay.errors import ProvenanceError, UsageError
 from assay.provenance.certificates import create, development_files, write_folder
 from assay.provenance.identity import load
 from assay.provenance.vouch import Received, subject_of, vouch
@@ -137,6 +137,29 @@ def test_one_unreadable_file_of_two_costs_one_statement(folder: Path, tmp_path: 
     assert done.returncode == 3
     assert "none.jpg: there is no such file" in done.stderr
     assert [p.name for p in sorted(tmp_path.iterdir())] == ["a.jpg", "a.jpg.vouch"]
+
+
+def test_what_is_no_statement_cannot_be_withdrawn(folder: Path, tmp_path: Path) -> None:
+    asked = ["withdraw", folder / "other.png", "-i", folder / "desk", "-o", tmp_path / "x.vouch"]
+    done = CliRunner().invoke(app, list(map(str, asked)))
+    assert done.exit_code == 3
+    assert "is no statement" in done.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_encrypted_key_wants_its_passphrase(folder: Path, tmp_path: Path) -> None:
+    locked = tmp_path / "locked"
+    write_folder(locked, development_files(create("Desk", organisation="Daily Planet", passphrase="open sesame")))
+    asked = ["sign", folder / "photo.jpg", "-i", locked, "-o", tmp_path / "x.vouch", *GIVEN, "-q"]
+    (tmp_path / "wrong").write_text("guess\n")
+    (tmp_path / "right").write_text("open sesame\n")
+    refused = CliRunner().invoke(app, [*map(str, asked), "--passphrase-file", str(tmp_path / "wrong")]).exception
+    assert isinstance(refused, ProvenanceError)
+    assert refused.reason == "passphrase"
+    assert "guess" not in str(refused)
+    done = CliRunner().invoke(app, [*map(str, asked), "--passphrase-file", str(tmp_path / "right")])
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "x.vouch").stat().st_size > 1000
 
 
 def test_hostile_names_reach_neither_terminal_nor_page(folder: Path, tmp_path: Path) -> None:

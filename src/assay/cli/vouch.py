@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -11,9 +11,11 @@ import msgspec
 import typer
 from rich.console import Console
 
+from assay.cli.identities import PassphraseFile, moment
+from assay.cli.sign import signer
 from assay.errors import MediaError, ProvenanceError, UsageError
 from assay.files import write_whole
-from assay.provenance import identity as identities
+from assay.provenance.identity import Identity as Voucher
 from assay.provenance.model import State
 from assay.provenance.trust import TrustStore, chosen
 from assay.provenance.vouch import (
@@ -107,6 +109,7 @@ def sign_command(  # noqa: PLR0917 (typer reads the options from the signature)
         Path | None, typer.Option("--replaces", metavar="STATEMENT", help="An earlier one of yours on this file.")
     ] = None,
     tsa: Tsa = None,
+    passphrase_file: PassphraseFile = None,
     output: Output = None,
     force: Force = False,
     quiet: Quiet = False,
@@ -131,7 +134,7 @@ def sign_command(  # noqa: PLR0917 (typer reads the options from the signature)
         "replaces": _id(replaces) if replaces else None,
     }
     rehearse(**wanted)  # type: ignore[arg-type]
-    voucher = _identity(identity)
+    voucher = _identity(identity, passphrase_file)
     code = DONE
     places_of = dict(zip(files, places, strict=True))
     for path, found in each(_measure, files, seconds=SECONDS):
@@ -152,18 +155,23 @@ def withdraw_command(  # noqa: PLR0917 (typer reads the options from the signatu
     identity: Identity,
     note: Note = None,
     tsa: Tsa = None,
+    passphrase_file: PassphraseFile = None,
     output: Output = None,
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
     """Take a statement of yours back. Publish the withdrawal wherever the statement went.
 
-    Whoever checks the statement names the withdrawal with --later.
+    Whoever checks the statement names the withdrawal with --later. Exit code: as of sign.
     """
     place = output or statement.with_name(f"{statement.name.removesuffix(ENDING)}.withdrawn{ENDING}")
     _free([place], force=force)
-    voucher = _identity(identity)
-    signed, said = read(_load(statement), str(statement))
+    voucher = _identity(identity, passphrase_file)
+    try:
+        signed, said = read(_load(statement), str(statement))
+    except MediaError as error:
+        _complain(str(error))
+        raise typer.Exit(FAILED) from None
     if not signed.holds():
         raise UsageError(f"{statement} is broken: there is nothing to withdraw")
     _write(place, withdraw(said, voucher, note=note, tsa=tsa or voucher.tsa))
@@ -233,7 +241,7 @@ def _checked(
     try:
         asked = _Asked(
             data=_load(statement), name=str(statement), path=file, trust=chosen(trust or ()),
-            at=_time(at), later=tuple(_load(path) for path in later),
+            at=moment(at) if at else None, later=tuple(_load(path) for path in later),
         )  # fmt: skip
         _, found = next(iter(each(_check, [asked], seconds=SECONDS)))
     except MediaError as error:
@@ -279,18 +287,8 @@ def _id(path: Path) -> str:
         raise UsageError(f"--replaces: {error}") from None
 
 
-def _time(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError("--at takes a time such as 2026-11-24T09:30:00Z, or a day") from None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found
-
-
-def _identity(name: str) -> identities.Identity:
-    found = identities.load(name)
+def _identity(name: str, passphrase_file: Path | None) -> Voucher:
+    _, found = signer(name, None, None, passphrase_file)
     for warning in found.warnings:
         _complain(warning)
     return found
