@@ -64,11 +64,11 @@ def strangers(pictures: list[Picture], taken: list[Print]) -> list[dict[str, Any
         scores, begun = [], time.perf_counter()
         for i, picture in enumerate(pictures):
             query = Query(np.ascontiguousarray(CHANGES[name](picture)))
-            every = 1 if name == "unchanged" else 9
+            every = 1 if name == "unchanged" else 18
             others = [j for j in range(len(taken)) if j != i and (every == 1 or (i + j) % every == 0)]
             found = [prints.compare_print(taken[j], query) for j in others]
             for j, c in zip(others, found, strict=True):
-                if c.same is not False and c.score:
+                if c.score >= prints.OTHER:
                     print(f"  {i} against {j}: {c.score} {c.same}", flush=True)
             scores += [c.score for c in found if c.score]
         rows.append({

@@ -29,6 +29,7 @@ from assay.provenance.trust import default_store
 
 BYTES = watermark.PAYLOAD_BITS // 8
 _BACK = {6: 8, 8: 6}
+_APP11 = 0xEB
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -104,7 +105,8 @@ def make_durable(
         raise ProvenanceError(f"{name}: only pictures that can carry credentials can be made durable.", "unsupported")
     mime = PICTURES[media.format]
     before = _upright(media)
-    prepared = _with_parent(data, mime, options or Options(), name)
+    asked = options or Options()
+    prepared = _with_parent(data, mime, asked, name)
     marked = _mark(media, before, name) if mark else _Marked(data, before, None)
     value = fingerprint.compute(marked.pixels)
     remarks = list(marked.remarks)
@@ -118,9 +120,14 @@ def make_durable(
         )
     if marked.reused and store is not None:
         remarks += _rivals(store, bindings[0])
-    prepared = replace(prepared, soft_bindings=(*prepared.soft_bindings, *bindings))
-    kept = sign(marked.data, identity, replace(prepared, embed=False, remote_url=None, label=None))
-    signed = sign(marked.data, identity, prepared)
+    named = (*asked.soft_bindings, *bindings)
+    # Where the pixels stay, so does the file, and it is its own parent; only the kept manifest must be about the bytes
+    # that are left when the file has lost its credentials.
+    bare = without_credentials(media) if marked.data is data else marked.data
+    apart = asked if bare is data else prepared
+    kept = sign(bare, identity, replace(apart, soft_bindings=named, embed=False, remote_url=None, label=None))
+    joined = asked if marked.data is data else prepared
+    signed = sign(marked.data, identity, replace(joined, soft_bindings=named))
     if store is not None:
         store.put(kept.manifest)
     return Durable(
@@ -168,6 +175,22 @@ def _mark(media: Media, before: Pixels, name: str) -> _Marked:
     return _Marked(written, after, identifier)
 
 
+def without_credentials(media: Media) -> bytes:
+    """The bytes of a JPEG or PNG without the manifest store in it; other files as they are."""
+    view, gone = memoryview(media.data), []
+    if media.jpeg is not None:
+        gone = [(s.offset, s.length) for s in media.jpeg.segments if s.marker == _APP11 and s.payload[:2] == b"JP"]
+    elif media.format == "png":
+        gone = [(p.offset, p.length) for p in media.container.parts if p.name == "caBX"]
+    if not gone:
+        return media.data
+    pieces, at = [], 0
+    for offset, length in gone:
+        pieces.append(view[at:offset])
+        at = offset + length
+    return b"".join([*pieces, view[at:]])
+
+
 def orient_back(upright: Pixels, orientation: int) -> Pixels:
     """Undo :meth:`assay.media.Media.upright`."""
     return np.ascontiguousarray(orient(upright, _BACK.get(orientation, orientation)), dtype=np.uint8)
@@ -211,4 +234,4 @@ def psnr(a: Pixels, b: Pixels) -> float:
     return float("inf") if error == 0 else float(10 * np.log10(255.0**2 / error))
 
 
-__all__ = ["Durable", "Shelf", "binding_of", "make_durable", "orient_back", "psnr"]
+__all__ = ["Durable", "Shelf", "binding_of", "make_durable", "orient_back", "psnr", "without_credentials"]

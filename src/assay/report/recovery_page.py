@@ -16,7 +16,17 @@ from assay.provenance.model import Kind, Manifest
 from assay.provenance.recovery.records import Recovery, Verdict
 from assay.report.html import environment, policy, resource
 from assay.report.recovery import (
-    COARSE, FOUND_BY, NOT_SAID, SHORT, capital, day, facts, headline, kind_of, said, said_heading, unknown,
+    COARSE,
+    FOUND_BY,
+    NOT_SAID,
+    SHORT,
+    day,
+    facts,
+    headline,
+    kind_of,
+    said,
+    said_heading,
+    unknown,
 )  # fmt: skip
 from assay.report.words import plain
 
@@ -64,8 +74,8 @@ def render_recovery(
     return environment().get_template("recovery.html.j2").render(
         name=plain(PurePath(answer.path).name or answer.path), headline=headline(answer),
         alarm=not answer.verdict.confirmed and answer.verdict is not Verdict.NOT_FOUND,
-
-        confirmed=answer.verdict.confirmed and not unknown(answer), says=plain(answer.says), warnings=[plain(w) for w in answer.warnings],
+        confirmed=answer.verdict.confirmed and not unknown(answer), says=plain(answer.says),
+        warnings=[plain(w) for w in answer.warnings],
         file=f"{kind_of(answer)}, {answer.width} × {answer.height} pixels", sha256=answer.sha256, facts=found,
         changes=[plain(c).replace(" %", "\u00a0%") for c in answer.changes], said=[plain(s) for s in said(answer)],
         said_heading=said_heading(answer), drawing=drawing,

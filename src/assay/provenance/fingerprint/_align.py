@@ -23,10 +23,12 @@ if TYPE_CHECKING:
 
 BASE = 256
 """Longer side, in pixels, to which the picture in hand is averaged down once."""
-_STEPS = (1.045, 1.045, 1.06)
+_STEPS = (1.045, 1.06, 1.06)
 """From one size to the next, by stage."""
 SMALLEST_SHARE = 0.1
 """Of the original's area: crops to less are not looked for."""
+_LEAST_TURNED = 0.25
+"""The same, for pictures that were turned by a small angle or stretched besides."""
 _LARGEST, _LONGEST = 1.6, 3.6
 """Picture over original: along the side where it is less, and along the other (a screenshot of a telephone)."""
 _OVERLAP = 0.55
@@ -34,6 +36,8 @@ MIN_VOTES = 60
 _PEAK = 5
 ANGLES = (-6.6, -3.3, 3.3, 6.6)
 STRETCHES = (0.88, 0.94, 1.06, 1.13)
+_PROMISING = 1.6
+"""A score from which a guess is refined."""
 _BEST = 2
 """Guesses of each stage that are followed up."""
 _ENOUGH = 6.5
@@ -221,15 +225,22 @@ def _spread(sums: Floats, votes: Floats, row: int, column: int) -> float:
     return float(np.sqrt(max(1.0, rest / max(float(votes.sum()) - around(votes), 1.0))))
 
 
-def scales(ratio: float, step: float) -> Iterator[tuple[float, float]]:
-    """Pairs (x, y) with x / y = ``ratio``, the whole picture first, then outwards."""
+def scales(ratio: float, step: float, least: float = SMALLEST_SHARE) -> Iterator[tuple[float, float]]:
+    """Pairs (x, y) with x / y = ``ratio``, the whole picture first, then outwards: down to ``least`` of the original's
+    area.
+    """
     whole = max(1.0, ratio)
     steps = [0, *(s * k for k in range(1, 60) for s in (-1, 1))]
+    tried = False
     for k in steps:
         x = whole * step**k
         y = x / ratio
-        if min(x, 1) * min(y, 1) >= SMALLEST_SHARE and min(x, y) <= _LARGEST and max(x, y) <= _LONGEST:
+        if min(x, 1) * min(y, 1) >= least and min(x, y) <= _LARGEST and max(x, y) <= _LONGEST:
+            tried = True
             yield x, y
+    if not tried:
+        # A picture of so different a shape is part of the other at most: try that one way.
+        yield (1.0, min(_LONGEST, 1 / ratio)) if ratio < 1 else (min(_LONGEST, ratio), 1.0)
 
 
 def guesses(query: Query, found: Print, *, stage: int) -> Iterator[Guess]:
@@ -246,9 +257,9 @@ def guesses(query: Query, found: Print, *, stage: int) -> Iterator[Guess]:
                 yield from (Guess(x, y, mirrored, quarter) for x, y in scales(ratio, step))
         else:
             for stretch in STRETCHES:
-                yield from (Guess(x, y, mirrored) for x, y in scales(upright * stretch, step))
+                yield from (Guess(x, y, mirrored) for x, y in scales(upright * stretch, step, _LEAST_TURNED))
             for angle in ANGLES:
-                yield from (Guess(x, y, mirrored, 0, angle) for x, y in scales(upright, step))
+                yield from (Guess(x, y, mirrored, 0, angle) for x, y in scales(upright, step, _LEAST_TURNED))
 
 
 def hinted(query: Query, found: Print, hint: "Mark") -> Iterator[Guess]:
@@ -282,7 +293,9 @@ def align(query: Query, target: Target, first: Iterable[Guess] = ()) -> Fit:
         tried = early if stage < 0 else guesses(query, target.found, stage=stage)
         ranked = sorted(((rough(query, target, g)[0], -i, g) for i, g in enumerate(tried)), reverse=True)
         for guess in _apart((g for _, _, g in ranked), _BEST):
-            fit = refine(query, target, exact(query, target, guess))
+            fit = exact(query, target, guess)
+            if fit.score >= _PROMISING:
+                fit = refine(query, target, fit)
             if best is None or fit.score > best.score:
                 best = fit
         if best is not None and best.score >= _ENOUGH:

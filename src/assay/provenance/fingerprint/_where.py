@@ -67,7 +67,7 @@ def lay(found: Print, query: Query, fit: Fit) -> Lay:
     for step in (2, 1, 1):
         for _ in range(6):
             moved = max(((_height(found, query, n), i, n) for i, n in enumerate(_near(best, step))))
-            if moved[0] <= height + 1e-3:
+            if moved[0] <= height + 1e-5:
                 break
             height, _, best = moved
     return best
@@ -130,11 +130,14 @@ def _signs(cells: Floats, reach: npt.NDArray[np.bool_]) -> tuple[Floats, float]:
 
 
 def _height(found: Print, query: Query, here: Lay) -> float:
+    """How well the picture's band goes with the print's signs. Values rather than signs, which only jump."""
     cells, reach = _cells(query, here)
     values, level = _signs(cells, reach)
-    own: Signs = (np.sign(values) * (np.abs(values) >= level) * reach).astype(np.int8)
-    votes = int(np.count_nonzero(own * found.signs))
-    return float((own.astype(np.int32) * found.signs).sum() / np.sqrt(max(votes, 200)))
+    voting = (found.signs != 0) & reach
+    own = np.clip(values[voting], -4 * level, 4 * level)
+    along = float((own * found.signs[voting]).sum())
+    # A mean, as a sum would grow with the overlap and draw the edges outwards.
+    return along / max(float(np.sqrt(np.square(own).sum() * own.size)), 1e-6)
 
 
 def agreement(found: Print, query: Query, here: Lay) -> Floats:
