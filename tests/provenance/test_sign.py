@@ -113,7 +113,12 @@ class TestEveryKind:
     def test_an_independent_verifier_agrees(self, who: Identity, mime: str) -> None:
         made = sign(sample(mime), who, Options(source_type="digitalCapture", training=False))
         found = encypher_c2pa.verify(
-            data_of(made.data), mime, trust_pem=pki().root_pem.decode(), no_default_trust=True, telemetry=False, online=False
+            data_of(made.data),
+            mime,
+            trust_pem=pki().root_pem.decode(),
+            no_default_trust=True,
+            telemetry=False,
+            online=False,
         )
         assert found["validation_state"] == "Trusted"
 
@@ -327,6 +332,15 @@ class TestHistory:
         made = sign(created, who, Options(embed=False))
         assert seen(data_of(made.data)).state is State.NONE
         assert len(seen(data_of(made.data), made.manifest).manifests) == 2
+
+    @pytest.mark.parametrize("shape", ["baseline", "progressive", "with a long header"])
+    def test_is_seen_in_jpegs_of_every_shape(self, who: Identity, shape: str) -> None:
+        plain = picture(JPEG, landscape(), progressive=shape == "progressive")
+        if shape == "with a long header":
+            plain = plain[:2] + 3 * (b"\xff\xe2\xff\xff" + bytes(65533)) + plain[2:]
+        first = sign(plain, who, CREATED)
+        second = sign(data_of(first.data), who, Options())
+        assert second.parent_label == first.label
 
     def test_over_an_untrusted_signer_is_no_break(self, who: Identity) -> None:
         from tests.provenance.signed import sign as by_hand

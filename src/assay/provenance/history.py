@@ -8,10 +8,17 @@ from typing import Any, BinaryIO
 import msgspec
 from c2pa import C2paError, Context, Reader
 
-from assay.errors import ProvenanceError
+from assay.errors import MediaError, ProvenanceError
+from assay.media import jpeg
 from assay.provenance.model import State
 from assay.provenance.trust import TrustStore
 from assay.provenance.verify import verify
+
+HEADER = 1 << 16
+"""Bytes of a JPEG in which its scan must begin for it to be plain."""
+_APP1 = 0xE1
+_NOT_PLAIN = {0xEB, *range(0xC2, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0)}
+"""APP11, and the frames that may have several scans with segments between them."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,8 @@ def read(stream: BinaryIO, mime: str, ctx: Context, trust: TrustStore) -> Histor
     little: nothing of it is hashed. Raises MediaError for a file that is damaged and has none.
     """
     stream.seek(0)
+    if mime == "image/jpeg" and _plain(stream):
+        return History()
     try:
         reader = Reader.try_create(mime, stream, context=ctx)
     except C2paError as error:
@@ -45,6 +54,23 @@ def read(stream: BinaryIO, mime: str, ctx: Context, trust: TrustStore) -> Histor
     with reader:
         store = msgspec.json.decode(reader.detailed_json())
     return _judged(stream, trust, label=str(store.get("active_manifest") or ""), store=store)
+
+
+def _plain(stream: BinaryIO) -> bool:
+    """Whether a JPEG of one scan has nothing before it where credentials, or their address, could be. The library
+    would read the whole file for that; most files that are signed are plain, and this says so in no time.
+    """
+    head = stream.read(HEADER)
+    stream.seek(0)
+    try:
+        for segment in jpeg.walk(head, 0, []):
+            if segment.marker == jpeg.SOS:
+                return True
+            if segment.marker in _NOT_PLAIN or (segment.marker == _APP1 and b"provenance" in segment.payload):
+                return False
+    except MediaError:
+        pass
+    return False
 
 
 def _judged(stream: BinaryIO, trust: TrustStore, *, label: str, store: Mapping[str, Any]) -> History:

@@ -38,7 +38,8 @@ def blank(block: bytearray, kinds: frozenset[str], *, whole_file: bool = False) 
         raise ProvenanceError("The EXIF of the file is damaged or of a kind that is not taken apart.", "unsupported")
     gone = {d.offset: _unwanted(d, kinds, whole_file=whole_file) for d in directories}
     thumbnails = not whole_file and bool(kinds & {"thumbnail", "EXIF"})
-    wipe, keep = [], []
+    wipe: list[tuple[int, int]] = []
+    keep: list[tuple[int, int]] = []
     for directory in directories:
         drop = gone[directory.offset]
         table = (directory.offset, directory.offset + directory.length)
