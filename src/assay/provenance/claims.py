@@ -59,14 +59,10 @@ def signer(raw: Raw) -> Signer | None:
         return None
     subject, issuer, validity = (table(info.get(name)) for name in ("subject", "issuer", "validity"))
     organisation = text(subject.get("O"))
-    try:
-        serial = str(int(text(info.get("serialNumber"), 80), 16))
-    except ValueError:
-        serial = text(info.get("serialNumber"), 80)
     return Signer(
         name=text(subject.get("CN")) or organisation, organisation=organisation,
         issuer=text(issuer.get("CN")) or text(issuer.get("O")), algorithm=text(signature.get("algorithm"), 40),
-        serial=serial, not_before=text(validity.get("notBefore"), 40) or None,
+        serial=_serial(info), not_before=text(validity.get("notBefore"), 40) or None,
         not_after=text(validity.get("notAfter"), 40) or None,
     )  # fmt: skip
 
@@ -74,6 +70,19 @@ def signer(raw: Raw) -> Signer | None:
 def timestamp(raw: Raw) -> str | None:
     """The time in the timestamp, trusted or not."""
     return text(table(table(raw.get("signature")).get("timeStampInfo")).get("timestamp"), 40) or None
+
+
+def timestamp_serial(raw: Raw) -> str:
+    """The serial of the certificate that the timestamp was made with, decimal."""
+    return _serial(table(table(table(raw.get("signature")).get("timeStampInfo")).get("certificateInfo")))
+
+
+def _serial(info: Raw) -> str:
+    told = text(info.get("serialNumber"), 80)
+    try:
+        return str(int(told, 16))
+    except ValueError:
+        return told
 
 
 def generator(raw: Raw) -> str:
@@ -170,6 +179,7 @@ def label_of(uri: Any) -> str | None:
     return path.split("/c2pa/", 1)[1].split("/", 1)[0] or None
 
 
-__all__ = ["MAX_ITEMS", "Raw", "actions", "claim", "generator", "items", "label_of", "labels", "ours", "reason",
-           "reasons", "redacted", "signer", "soft_bindings", "statements", "table", "text", "timestamp",
-           "training"]  # fmt: skip
+__all__ = [
+    "MAX_ITEMS", "Raw", "actions", "claim", "generator", "items", "label_of", "labels", "ours", "reason", "reasons",
+    "redacted", "signer", "soft_bindings", "statements", "table", "text", "timestamp", "timestamp_serial", "training",
+]  # fmt: skip

@@ -13,7 +13,7 @@ from c2pa import C2paError, Context, Reader
 from assay.provenance import claims, jumbf, revocation
 from assay.provenance.claims import Raw, ours
 from assay.provenance.model import Kind, Reason, State
-from assay.provenance.path import listed, within
+from assay.provenance.path import clock, listed, within
 from assay.provenance.trust import TrustList, TrustStore
 
 TRUSTED, UNTRUSTED = "signingCredential.trusted", "signingCredential.untrusted"
@@ -97,12 +97,12 @@ class Court:
     def judge(self, label: str, raw: Raw, reasons: list[Reason]) -> Judgement:
         """Add to the library's checks what it leaves out: which list, at which time, and revocation."""
         known = {r.code for r in reasons}
+        made = Judgement(list(reasons), stamped="timeStamp.trusted" in known)
         legacy = any(r.code == "timeStamp.trusted" and r.detail.startswith("legacy") for r in reasons)
-        made = Judgement(list(reasons), stamped="timeStamp.trusted" in known and not legacy)
         if legacy:
-            made.reasons = [r for r in made.reasons if r.code != "timeStamp.trusted"]
-        if not made.stamped:
-            made.reasons.append(ours("assay.legacy_timestamp" if legacy else "assay.no_timestamp", label))
+            self._older(label, raw, made)
+        elif not made.stamped:
+            made.reasons.append(ours("assay.no_timestamp", label))
         if not any(code.startswith("signingCredential.ocsp.") for code in known):
             # The library says nothing of a stapled answer that the authority signed with its own key.
             made.reasons += revocation.stapled(
@@ -113,11 +113,23 @@ class Court:
         elif TRUSTED in known:
             signed = _time(claims.timestamp(raw)) if made.stamped else None
             made.list = self._which(label, made.reasons, signed or self.now)
-            if legacy and not self._valid_now(label):
+            if legacy and not made.stamped and not self._valid_now(label):
                 made.list = None
                 made.reasons.append(ours("assay.expired_since", label))
         self._tell(label, made)
         return made
+
+    def _older(self, label: str, raw: Raw, made: Judgement) -> None:
+        """A timestamp of the older form, which the library takes from anybody: is there a list that vouches for it?"""
+        when, serial = _time(claims.timestamp(raw)), claims.timestamp_serial(raw)
+        found = clock(self.header(label).timestamp, serial, self.trust, when) if when else None
+        made.stamped = found is not None
+        made.reasons = [r for r in made.reasons if r.code != "timeStamp.trusted"]
+        if found is None:
+            made.reasons.append(ours("assay.legacy_timestamp", label))
+        else:
+            says = f"The timestamp comes from an authority on {found.dated}."
+            made.reasons.append(ours("timeStamp.trusted", label, "of the older form", says=says))
 
     def _valid_now(self, label: str) -> bool:
         chain = self.header(label).chain

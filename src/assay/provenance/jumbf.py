@@ -13,6 +13,8 @@ import cbor2
 MAX_BOXES = 100_000
 """Boxes looked at in one store."""
 
+MAX_TIMESTAMP = 65_536
+
 _X5CHAIN = (33, "x5chain")
 
 
@@ -88,10 +90,13 @@ def signature(store: bytes, manifest: Box) -> bytes | None:
 
 @dataclass(frozen=True)
 class Header:
-    """What a signature's header holds: the certificates, signer first, and the OCSP answers stapled to it, as DER."""
+    """What a signature's header holds: the certificates, signer first, the OCSP answers stapled to it, and its
+    timestamp where that is of the older form; all as DER.
+    """
 
     chain: tuple[bytes, ...]
     ocsp: tuple[bytes, ...]
+    timestamp: bytes = b""
 
 
 def header(cose: bytes) -> Header:
@@ -109,7 +114,15 @@ def header(cose: bytes) -> Header:
                 chain = _byte_strings(part[key])
     revocation = unprotected.get("rVals") if isinstance(unprotected, Mapping) else None
     answers = _byte_strings(revocation.get("ocspVals")) if isinstance(revocation, Mapping) else ()
-    return Header(chain[:16], answers[:16])
+    return Header(chain[:16], answers[:16], _timestamp(unprotected))
+
+
+def _timestamp(unprotected: Any) -> bytes:
+    stamp = unprotected.get("sigTst") if isinstance(unprotected, Mapping) else None
+    tokens = stamp.get("tstTokens") if isinstance(stamp, Mapping) else None
+    first = tokens[0] if isinstance(tokens, list | tuple) and tokens else None
+    value = first.get("val") if isinstance(first, Mapping) else None
+    return value if isinstance(value, bytes) and len(value) <= MAX_TIMESTAMP else b""
 
 
 def _byte_strings(value: Any) -> tuple[bytes, ...]:

@@ -32,6 +32,34 @@ def listed(chain: Iterable[bytes], trust: TrustStore, when: datetime) -> TrustLi
     return None
 
 
+def clock(timestamp: bytes, serial: str, trust: TrustStore, when: datetime) -> TrustList | None:
+    """The list that vouches for the authority behind a timestamp of the older form, made at ``when``.
+
+    The library checks that the timestamp belongs to the signature and is sound, and tells the authority's ``serial``
+    (decimal), but takes it from anybody. Where two certificates claim that serial nobody is believed.
+    """
+    found = _certificates(timestamp)
+    mine = [c for c in found if str(c.serial_number) == serial]
+    if len(mine) != 1 or not _valid(mine[0], when):
+        return None
+    lists = sorted(trust.lists, key=lambda x: (x.retired, x.kind != "tsa"))
+    chain = [mine[0], *(c for c in found if c is not mine[0])]
+    return next((x for x in lists if _leads(chain, anchors(x.pem), when)), None)
+
+
+def _certificates(data: bytes) -> list[x509.Certificate]:
+    """The certificates in a CMS structure, wherever they lie: some are not strict DER, so nothing else is parsed."""
+    found: dict[bytes, x509.Certificate] = {}
+    at = data.find(b"\x30\x82")
+    while at >= 0 and len(found) < 16:
+        end = at + 4 + int.from_bytes(data[at + 2 : at + 4], "big")
+        certificate = _load(data[at:end]) if end <= len(data) else None
+        if certificate is not None:
+            found[data[at:end]] = certificate
+        at = data.find(b"\x30\x82", end if certificate is not None else at + 1)
+    return list(found.values())
+
+
 def within(der: bytes, when: datetime) -> bool:
     """Whether ``when`` lies in the validity of a certificate."""
     certificate = _load(der)
@@ -113,4 +141,4 @@ def _der(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(Encoding.DER)
 
 
-__all__ = ["anchors", "issuer_of", "listed", "within"]
+__all__ = ["anchors", "clock", "issuer_of", "listed", "within"]

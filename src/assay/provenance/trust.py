@@ -68,11 +68,16 @@ class TrustList:
         """Whether the list is kept no more."""
         return self.status == "retired"
 
+    @property
+    def signers(self) -> tuple[str, ...]:
+        """``allowed`` without its remarks."""
+        lines = (line.strip() for line in self.allowed.splitlines())
+        return tuple(line for line in lines if line and not line.startswith("#"))
+
     @cached_property
     def allowed_hashes(self) -> frozenset[bytes]:
         """SHA-256 of the certificates of single signers."""
-        lines = (line.strip() for line in self.allowed.splitlines())
-        return frozenset(base64.b64decode(line) for line in lines if line and not line.startswith("#"))
+        return frozenset(base64.b64decode(line) for line in self.signers)
 
     @property
     def count(self) -> int:
@@ -109,8 +114,7 @@ class TrustStore:
     def anchors(self) -> tuple[Anchors, ...]:
         """As the library takes them."""
         return tuple(
-            Anchors(uri=x.uri, pem=x.pem, timestamps=x.kind == "tsa", allowed=x.allowed if x.allowed_hashes else "")
-            for x in self.lists
+            Anchors(uri=x.uri, pem=x.pem, timestamps=x.kind == "tsa", allowed="\n".join(x.signers)) for x in self.lists
         )
 
     def plus(self, more: Iterable[TrustList]) -> "TrustStore":
