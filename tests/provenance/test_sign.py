@@ -225,6 +225,9 @@ class TestClaims:
         assert not with_thumbnail(CREATED)
         assert with_thumbnail(Options(source_type="digitalCapture", thumbnail=True))
 
+    def test_a_record_is_small_and_leaves_no_room_for_a_timestamp_that_is_not_asked_for(self, who: Identity) -> None:
+        assert len(sign(sample(JPEG), who, CREATED).manifest) < 5000
+
     def test_title_and_label(self, who: Identity) -> None:
         label = "urn:c2pa:0f3a2b1c-1111-4222-8333-444455556666"
         made = sign(sample(JPEG), who, Options(source_type="print", title="A “title”", label=label))

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import BinaryIO
 
-from c2pa import C2paError, C2paSigningAlg, Context, Reader, Signer
+from c2pa import C2paError, C2paSignerInfo, C2paSigningAlg, Context, Reader, Signer
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from assay.errors import AssayError, MediaError, ProvenanceError
@@ -72,19 +72,25 @@ class _Tools(threading.local):
         """The library's form of an identity."""
         kept = self._signers.setdefault(identity, {})
         if tsa not in kept:
-            sign = identity.sign
-
-            def call(data: bytes) -> bytes:
-                # The library would only write the error into its log.
-                try:
-                    return sign(data)
-                except Exception as error:
-                    tools.failure = error
-                    return b""
-
-            algorithm = _ALGORITHMS[identity.algorithm]
-            kept[tsa] = Signer.from_callback(call, algorithm, identity.chain.decode("ascii", "replace"), tsa)
+            kept[tsa] = self._signer(identity, tsa)
         return kept[tsa]
+
+    def _signer(self, identity: Identity, tsa: str | None) -> Signer:
+        if identity.key is not None:
+            # Through a callback the library leaves room for a timestamp whether one is asked for or not: 9 KB.
+            return Signer.from_info(C2paSignerInfo(identity.algorithm, identity.chain, identity.key, tsa))
+        sign = identity.sign
+
+        def call(data: bytes) -> bytes:
+            # The library would only write the error into its log.
+            try:
+                return sign(data)
+            except Exception as error:
+                tools.failure = error
+                return b""
+
+        algorithm = _ALGORITHMS[identity.algorithm]
+        return Signer.from_callback(call, algorithm, identity.chain.decode("ascii", "replace"), tsa)
 
 
 tools = _Tools()
