@@ -19,7 +19,7 @@ from assay.provenance import many
 from assay.provenance.model import State, Unverified, Verification
 from assay.provenance.trust import TrustStore
 from assay.provenance.verify import verify
-from assay.report.credentials import headline, render_verifications
+from assay.report.credentials import headline, render_verification_html, render_verifications
 
 REASONS_OF_NASTY = "<script>\x1b[31m\u202e[bold red]x"
 
@@ -201,6 +201,31 @@ class TestTerminal:
         assert "\x1b" not in text
         assert "\u202e" not in text
         assert "[bold red]x" in text
+
+    def test_the_page(self, files: dict[str, str], tmp_path: Path) -> None:
+        out = tmp_path / "page.html"
+        found = run(files["laundered"], "--trust", files["root"], "--html", str(out))
+        assert found.exit_code == 1
+        page = out.read_text()
+        assert "Trusted, but made from something broken" in page
+        assert "assertion.dataHash.mismatch" in page
+        assert "default-src &#39;none&#39;" in page
+        assert type(run(files["none"], files["edited"], "--html", str(out)).exception).__name__ == "UsageError"
+
+    @pytest.mark.parametrize("verdict", STATES)
+    def test_the_page_of_every_state(self, verdict: str) -> None:
+        data, trust = STATES[verdict]
+        assert verdict.capitalize() in render_verification_html(verify(data(), trust=trust))  # type: ignore[operator]
+
+    def test_hostile_strings_do_nothing_in_the_page(self) -> None:
+        data, _ = sign(
+            title=REASONS_OF_NASTY, definition={"claim_generator_info": [{"name": REASONS_OF_NASTY}]},
+            parts=[(REASONS_OF_NASTY, tampered(plain()))],
+        )  # fmt: skip
+        page = render_verification_html(verify(data, trust=store(), name=f"{REASONS_OF_NASTY}.jpg"))
+        for bad in ("<script", "\x1b", "\u202e"):
+            assert bad not in page
+        assert "&lt;script&gt;" in page
 
     def test_all_details(self) -> None:
         text = words_of(shown([verify(edited(), trust=store())], 120, details=True))

@@ -16,7 +16,7 @@ from assay.files import write_whole
 from assay.provenance.many import SECONDS, Answer, Ask, each_verified
 from assay.provenance.model import State, Unverified, Verification
 from assay.provenance.trust import chosen
-from assay.report.credentials import render_verifications, why
+from assay.report.credentials import render_verification_html, render_verifications, why
 from assay.report.words import plain
 
 DONE, BELOW, FAILED, NONE = 0, 1, 3, 4
@@ -73,6 +73,9 @@ def command(  # noqa: PLR0917 (typer reads the options from the signature)
         str | None,
         typer.Option("--json", metavar="FILE|-", help="Write the record, one object a line. - is standard output."),
     ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write a page about one file, to keep or to send.")
+    ] = None,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, metavar="N", help="Files verified at once.")] = 1,
     timeout: Annotated[
         float, typer.Option("--timeout", min=1, metavar="S", help="Seconds that one file may take.")
@@ -88,6 +91,8 @@ def command(  # noqa: PLR0917 (typer reads the options from the signature)
     paths = expand(files, wanted=can_be_signed, what="file that can carry credentials")
     if sidecar and len(paths) > 1:
         raise UsageError(f"--sidecar goes with one file, and there are {len(paths)}")
+    if html and len(paths) > 1:
+        raise UsageError(f"--html goes with one file, and there are {len(paths)}")
     ask = Ask(
         trust=chosen(trust or ()), sidecar=_read(sidecar) if sidecar else None,
         sidecar_name=str(sidecar) if sidecar else None, at=_time(at) if at else None, online=online,
@@ -104,6 +109,8 @@ def command(  # noqa: PLR0917 (typer reads the options from the signature)
         answers.append(_brief(answer) if len(paths) > 200 else answer)
     if json_file and json_file != "-":
         _write(Path(json_file), b"".join(lines))
+    if html and isinstance(answers[0], Verification):
+        _write(html, render_verification_html(answers[0]).encode(), "--html")
     status = Console(stderr=True)
     if not quiet and json_file != "-":
         render_verifications(answers, Console(), details=details)
@@ -180,11 +187,11 @@ def _read(path: Path) -> bytes:
     return data
 
 
-def _write(path: Path, data: bytes) -> None:
+def _write(path: Path, data: bytes, option: str = "--json") -> None:
     try:
         write_whole(path, data)
     except OSError as error:
-        raise UsageError(f"--json {path}: cannot be written ({error.strerror})") from None
+        raise UsageError(f"{option} {path}: cannot be written ({error.strerror})") from None
 
 
 def _out() -> IO[bytes]:

@@ -1,8 +1,10 @@
 """A verification shown in the terminal: the verdict first, then who, then the history. Words carry everything."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import PurePath
 
+from markupsafe import Markup
 from rich import box
 from rich.console import Console, Group
 from rich.padding import Padding
@@ -10,8 +12,10 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from assay import __version__
 from assay.provenance.formats import NAMES
-from assay.provenance.model import Ingredient, Kind, Manifest, Reason, State, Unverified, Verification
+from assay.provenance.model import Kind, Manifest, Reason, State, Unverified, Verification
+from assay.report.html import environment, policy, resource
 from assay.report.words import plain
 
 Answer = Verification | Unverified
@@ -20,6 +24,7 @@ MAX_NODES = 60
 """Files of a history that are shown unless all details are asked for."""
 
 MAX_ACTIONS = 12
+MAX_INDENT = 40
 WIDE = 96
 _HEADLINES: Mapping[State, str] = {
     State.NONE: "NO CREDENTIALS",
@@ -126,52 +131,88 @@ def _facts(found: Verification) -> list[tuple[str, str]]:
     return facts
 
 
+@dataclass(frozen=True)
+class Step:
+    """One file of a history. ``depth`` is 0 for the file itself; strings are safe to show."""
+
+    depth: int
+    relation: str
+    title: str
+    state: State
+    signed: str = ""
+    done: str = ""
+    removed: int = 0
+
+    @property
+    def shown(self) -> int:
+        """How far to indent it."""
+        return min(self.depth, 12)
+
+    @property
+    def verdict(self) -> str:
+        """Its state in a word or two."""
+        return _SHORT[self.state]
+
+
+def steps(found: Verification, most: int = MAX_NODES) -> tuple[list[Step], int]:
+    """The file and what went into it, each before what went into that; and how many are left out."""
+    by_label = {m.label: m for m in found.manifests}
+    active = found.manifests[0]
+    told = [_step(0, "", active.title or PurePath(found.path).name, active.state, active)]
+    left, todo = 0, [(1, i, frozenset({active.label})) for i in reversed(active.ingredients)]
+    while todo:
+        depth, ingredient, above = todo.pop()
+        if len(told) > most:
+            left += 1
+            continue
+        inner = by_label.get(ingredient.manifest or "")
+        relation = _RELATIONS.get(ingredient.relationship, plain(ingredient.relationship) or "refers to")
+        title = ingredient.title or (inner.title if inner else "") or "a file without a title"
+        told.append(_step(depth, relation, title, ingredient.state, inner))
+        if inner is not None and inner.label not in above:
+            todo += [(depth + 1, i, above | {inner.label}) for i in reversed(inner.ingredients)]
+    return told, left
+
+
+def _step(depth: int, relation: str, title: str, state: State, manifest: Manifest | None) -> Step:
+    if manifest is None:
+        return Step(depth, relation, plain(title), state)
+    who = manifest.signer and (manifest.signer.organisation or manifest.signer.name or "somebody unnamed")
+    when = manifest.signed_at or manifest.claimed_at
+    done = [plain(a.says) for a in manifest.actions[:MAX_ACTIONS]]
+    if len(manifest.actions) > MAX_ACTIONS:
+        done.append(f"and {len(manifest.actions) - MAX_ACTIONS} more")
+    signed = f"{plain(who)}{f', {_day(when)}' if when else ''}" if who else ""
+    return Step(depth, relation, plain(title), state, signed, "; ".join(done), len(manifest.redacted))
+
+
 def _history(found: Verification, *, details: bool) -> Padding:
     """An indented tree: the file, and below it what went into it."""
-    by_label = {m.label: m for m in found.manifests}
-    left = [10_000 if details else MAX_NODES]
-    active = found.manifests[0]
-    title = active.title or PurePath(found.path).name
-    tree = Tree(_node(title, active.state, active), guide_style="dim")
-    todo: list[tuple[Tree, Manifest, frozenset[str]]] = [(tree, active, frozenset({active.label}))]
-    while todo:
-        branch, manifest, above = todo.pop(0)
-        for ingredient in manifest.ingredients:
-            if left[0] <= 0:
-                branch.add(Text("… more; --details shows all", "dim"))
-                break
-            left[0] -= 1
-            inner = by_label.get(ingredient.manifest or "")
-            below = branch.add(_ingredient(ingredient, inner))
-            if inner is not None and inner.label not in above and len(above) < 40:
-                todo.append((below, inner, above | {inner.label}))
+    told, left = steps(found, 10_000 if details else MAX_NODES)
+    tree = Tree(_node(told[0]), guide_style="dim")
+    branches = [tree]
+    for step in told[1:]:
+        depth = min(step.depth, MAX_INDENT)
+        del branches[depth:]
+        branches.append(branches[-1].add(_node(step)))
+    if left:
+        tree.add(Text("… more; --details shows all", "dim"))
     return Padding(tree, (0, 0, 0, 2), expand=False)
 
 
-def _ingredient(ingredient: Ingredient, manifest: Manifest | None) -> Group | Text:
-    relation = _RELATIONS.get(ingredient.relationship, plain(ingredient.relationship) or "refers to")
-    title = ingredient.title or (manifest.title if manifest else "") or "a file without a title"
-    return _node(title, ingredient.state, manifest, before=f"{relation} ")
-
-
-def _node(title: str, state: State, manifest: Manifest | None, before: str = "") -> Group | Text:
-    colour = "dim" if state is State.NONE else _STYLES[state]
-    line = Text.assemble((before, "dim"), (plain(title), "bold"), "  ", (_SHORT[state], colour))
-    if manifest is None:
-        return line
-    if manifest.signer:
-        who = plain(manifest.signer.organisation or manifest.signer.name or "somebody unnamed")
-        when = manifest.signed_at or manifest.claimed_at
-        line.append(f"  signed by {who}{f', {_day(when)}' if when else ''}", "dim")
-    parts: list[Text] = [line]
-    actions = [plain(a.says) for a in manifest.actions[:MAX_ACTIONS]]
-    if len(manifest.actions) > MAX_ACTIONS:
-        actions.append(f"and {len(manifest.actions) - MAX_ACTIONS} more")
-    if actions:
-        parts.append(Text("; ".join(actions)))
-    if manifest.redacted:
-        count = len(manifest.redacted)
-        parts.append(Text(f"{count} statement{'s' * (count > 1)} removed from earlier credentials", "dim"))
+def _node(step: Step) -> Group:
+    colour = "dim" if step.state is State.NONE else _STYLES[step.state]
+    before = f"{step.relation} " if step.relation else ""
+    line = Text.assemble((before, "dim"), (step.title, "bold"), "  ", (step.verdict, colour))
+    if step.signed:
+        line.append(f"  signed by {step.signed}", "dim")
+    parts = [line]
+    if step.done:
+        parts.append(Text(step.done))
+    if step.removed:
+        parts.append(
+            Text(f"{step.removed} statement{'s' * (step.removed > 1)} removed from earlier credentials", "dim")
+        )
     return Group(*parts)
 
 
@@ -192,6 +233,22 @@ def _reasons(reasons: Sequence[Reason], found: Verification, console: Console, *
             line.append(f"\n{plain(reason.detail)}", "dim")
         grid.add_row(Text(simple if ascii_only else mark, colour), line)
     return Padding(grid, (0, 0, 0, 2), expand=False)
+
+
+def render_verification_html(found: Verification) -> str:
+    """The same as one page that asks no network and runs no script."""
+    css = resource("report.css")
+    told, left = steps(found) if found.manifests else ([], 0)
+    titles, active = _titles(found), found.manifests[0].label if found.manifests else None
+    about = {r.manifest: plain(titles.get(r.manifest or "", "")) for r in found.reasons if r.manifest != active}
+    broken = found.chain is State.BROKEN
+    return environment().get_template("credentials.html.j2").render(
+        v=found, name=plain(PurePath(found.path).name or found.path), headline=headline(found).capitalize(),
+        says=plain(found.says), facts=[(key, plain(value)) for key, value in _facts(found)], steps=told, left=left,
+        reasons=[(r.kind.value, about.get(r.manifest, ""), plain(r.says), plain(r.code)) for r in found.reasons],
+        tone="for" if broken else "against" if found.state is State.TRUSTED else "", assay=__version__,
+        policy=policy(css), css=Markup(css),  # noqa: S704 (our own file)
+    )  # fmt: skip
 
 
 def _titles(found: Verification) -> dict[str, str]:
@@ -270,4 +327,4 @@ def _day(when: str) -> str:
     return plain(when.replace("T", " ").replace("+00:00", " UTC").replace("Z", " UTC"))
 
 
-__all__ = ["Answer", "headline", "render_verifications", "why"]
+__all__ = ["Answer", "Step", "headline", "render_verification_html", "render_verifications", "steps", "why"]
