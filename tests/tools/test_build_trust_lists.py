@@ -14,7 +14,8 @@ from tests.provenance.pki import pki
 def build(folder: Path, name: str, source: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     arguments = [
         "build", name, str(source), "--kind", kind, "--status", "current", "--title", "A list",
-        "--issued", "2026-01-01", "--pinned", "2026-02-02", "--source", "https://example.org/list", "--licence", "CC0", "--folder", str(folder),
+        "--issued", "2026-01-01", "--pinned", "2026-02-02", "--source", "https://example.org/list",
+        "--licence", "CC0", "--folder", str(folder),
     ]  # fmt: skip
     monkeypatch.setattr("sys.argv", arguments)
     tool.main()
