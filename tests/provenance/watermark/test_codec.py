@@ -65,7 +65,7 @@ def test_the_free_distance_is_18() -> None:
 @given(st.integers(0, 2**64 - 1))
 @settings(deadline=None, max_examples=50)
 def test_a_payload_comes_back(payload: int) -> None:
-    first = next(decode(1.0 - 2.0 * encode(payload)))
+    first = next(decode((1.0 - 2.0 * encode(payload)).astype(np.float64)))
     assert payload_of(first) == payload
 
 
@@ -80,7 +80,7 @@ def test_a_payload_comes_back_through_noise(payload: int, seed: int) -> None:
 def test_the_first_word_is_the_likeliest_of_all_that_differ_in_a_few_bits() -> None:
     rng = np.random.default_rng(1)
     sent = message(99)
-    soft = 1.0 - 2.0 * convolve(sent) + rng.normal(0, 1.6, CODED_BITS)
+    soft = np.asarray(1.0 - 2.0 * convolve(sent) + rng.normal(0, 1.6, CODED_BITS), np.float64)
     words = list(decode(soft))
     scores = [float((1.0 - 2.0 * convolve(word)) @ soft) for word in words]
     assert scores == sorted(scores, reverse=True)

@@ -11,11 +11,11 @@ from assay.provenance.watermark._pattern import CHIPS, PERIOD, PILOT_SHARE, PILO
 
 def lines(tile: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
     x, y = frequencies.T
-    return np.fft.fft2(tile)[y % PERIOD, x % PERIOD] / PERIOD**2
+    return np.asarray(np.fft.fft2(tile)[y % PERIOD, x % PERIOD] / PERIOD**2)
 
 
 def test_a_tile_has_mean_0_and_variance_1() -> None:
-    tile = pattern().tile(12345)
+    tile = pattern().tile(pattern().lines(12345))
     assert tile.shape == (PERIOD, PERIOD)
     assert float(tile.mean()) == pytest.approx(0, abs=1e-6)
     assert float(tile.std()) == pytest.approx(1, abs=1e-5)
@@ -23,7 +23,7 @@ def test_a_tile_has_mean_0_and_variance_1() -> None:
 
 def test_the_tile_shows_its_chips_and_pilots() -> None:
     shape = pattern()
-    tile = shape.tile(2**64 - 1)
+    tile = shape.tile(shape.lines(2**64 - 1))
     carried = lines(tile, shape.carriers)
     chips = np.stack([carried.real, carried.imag], axis=1).reshape(-1)
     assert np.array_equal(np.sign(chips), shape.chips(encode(2**64 - 1)))
@@ -33,7 +33,11 @@ def test_the_tile_shows_its_chips_and_pilots() -> None:
 
 def test_the_pilot_does_not_depend_on_the_payload() -> None:
     shape = pattern()
-    assert np.allclose(lines(shape.tile(0), shape.pilots), lines(shape.tile(2**64 - 1), shape.pilots), atol=1e-6)
+    assert np.allclose(
+        lines(shape.tile(shape.lines(0)), shape.pilots),
+        lines(shape.tile(shape.lines(2**64 - 1)), shape.pilots),
+        atol=1e-6,
+    )
 
 
 def test_no_line_is_used_twice() -> None:

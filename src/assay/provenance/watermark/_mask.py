@@ -7,9 +7,10 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
 
-_FLOOR = 3.5
+_FLOOR = 3.0
 """Grey levels: what stands in for the activity where there is none. It keeps the mark alive in skies and walls."""
-_CEILING = 26.0
+_CEILING = 18.0
+"""Grey levels of local deviation beyond which more texture hides no more."""
 
 
 def luma(rgb: Bytes) -> Floats:

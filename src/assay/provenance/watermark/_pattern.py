@@ -50,19 +50,20 @@ class Pattern:
         """Return the (624,) chips, +1 or -1, of (312,) coded bits."""
         return np.asarray(self.signs * (1.0 - 2.0 * coded[self.order]))
 
-    def tile(self, payload: int) -> npt.NDArray[np.float32]:
-        """Return the (70, 70) tile of a payload: mean 0, variance 1."""
-        spectrum = np.zeros((PERIOD, PERIOD), np.complex128)
+    def lines(self, payload: int) -> Complexes:
+        """Return the (344,) coefficients of the pilots and the carriers, in that order, of a payload's tile."""
         chips = self.chips(encode(payload))
-        for frequencies, values, share in (
-            (self.pilots, self.phases, PILOT_SHARE),
-            (self.carriers, (chips[::2] + 1j * chips[1::2]) / np.sqrt(2), 1 - PILOT_SHARE),
-        ):
-            amplitude = np.sqrt(share / (2 * len(values)))
-            x, y = frequencies.T
-            spectrum[y % PERIOD, x % PERIOD] = amplitude * values
-            spectrum[-y % PERIOD, -x % PERIOD] = amplitude * np.conj(values)
-        return np.asarray(np.fft.ifft2(spectrum).real * PERIOD**2, np.float32)
+        carried = (chips[::2] + 1j * chips[1::2]) * np.sqrt((1 - PILOT_SHARE) / (4 * len(self.carriers)))
+        return np.concatenate([self.phases * np.sqrt(PILOT_SHARE / (2 * PILOTS)), carried])
+
+    def tile(self, lines: Complexes) -> npt.NDArray[np.float32]:
+        """Return the (70, 70) tile of (344,) coefficients: mean 0, variance 1."""
+        spectrum = np.zeros((PERIOD, PERIOD), np.complex128)
+        x, y = np.concatenate([self.pilots, self.carriers]).T
+        spectrum[y % PERIOD, x % PERIOD] = lines
+        spectrum[-y % PERIOD, -x % PERIOD] = np.conj(lines)
+        tile = np.fft.ifft2(spectrum).real
+        return np.asarray(tile / tile.std(), np.float32)
 
 
 @lru_cache(maxsize=8)

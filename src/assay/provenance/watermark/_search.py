@@ -88,22 +88,21 @@ def _peaks(best: Floats, most: int) -> list[tuple[float, int, int]]:
 
 
 def _refined(residual: Residual, lines: Doubles, found: list[tuple[float, Doubles]], most: int) -> list[Lattice]:
-    out: list[Lattice] = []
-    inverses: list[Doubles] = []
-    found.sort(key=lambda pair: -pair[0])
+    found = sorted(found, key=lambda pair: -pair[0])[: most + most // 2]
     near = 1.0 / max(residual.shape) / float(np.hypot(*lines.T).max())
-    for _, matrix in found[: most + most // 2]:
+    out: list[Lattice] = []
+    inverses = np.empty((len(found), 2, 2))
+    for _, matrix in found:
         better = matrix.copy()
         score = _climb(residual.power, residual.shape[1], lines, better, 0.7 * near)
         # Neighbours climb to one and the same peak, of which one copy is enough. A half turn changes nothing in the
         # spectrum, so -M is no other lattice than M.
-        if inverses:
-            apart = np.stack(inverses) @ better
-            unit = np.eye(2)
-            if min(np.abs(apart - unit).max(axis=(1, 2)).min(), np.abs(apart + unit).max(axis=(1, 2)).min()) < near:
-                continue
+        apart = inverses[: len(out)] @ better
+        same, opposite = (np.abs(apart + sign * np.eye(2)).max(axis=(1, 2), initial=0) for sign in (-1, 1))
+        if ((same < near) | (opposite < near)).any():
+            continue
+        inverses[len(out)] = np.linalg.inv(better)
         out.append(Lattice(better, score))
-        inverses.append(np.asarray(np.linalg.inv(better), np.float64))
     return sorted(out, key=lambda lattice: -lattice.score)[:most]
 
 

@@ -32,8 +32,8 @@ def whiten(y: Floats) -> Residual:
     and Linnartz 1998, doi:10.1109/ICIP.1998.723527).
     """
     high = y - cv2.GaussianBlur(y, (0, 0), 3.0)
-    spread = np.sqrt(np.maximum(cv2.blur(high * high, (15, 15)), 0)) + np.float32(0.6)
-    level = np.clip(high / spread, -2.5, 2.5)
+    spread = np.sqrt(np.maximum(cv2.blur(high * high, (7, 7)), 0)) + np.float32(0.4)
+    level = np.clip(high / spread, -2, 2)
     rows, columns = level.shape
     level *= _window(rows)[:, None] * _window(columns)[None, :]
     shape = fft.next_fast_len(rows, real=True), fft.next_fast_len(columns, real=True)
@@ -59,7 +59,7 @@ def _window(n: int) -> Floats:
 
 def _local(power: Floats) -> Floats:
     """The mean around each bin of a half spectrum, whose rows wrap around."""
-    side = int(np.clip(round(min(power.shape[0], 2 * power.shape[1]) / 60) * 2 + 1, 7, 31))
+    side = int(np.clip(round(min(power.shape[0], 2 * power.shape[1]) / 100) * 2 + 1, 7, 31))
     edge = side // 2
     padded = np.concatenate([power[-edge:], power, power[:edge]])
     mean = cv2.blur(padded, (side, side), borderType=cv2.BORDER_REFLECT)[edge:-edge]
