@@ -17,6 +17,9 @@ from assay.provenance.path import clock, listed, within
 from assay.provenance.trust import TrustList, TrustStore
 
 TRUSTED, UNTRUSTED = "signingCredential.trusted", "signingCredential.untrusted"
+VOUCHED = "The signer's certificate is vouched for by "
+"""Begins the sentence that names the list."""
+
 _FOUND_IN = re.compile(r"found in \[(.*)\] trust anchors")
 _SIGNATURE = ("signingCredential.", "claimSignature.", "timeStamp.", "timeOfSigning.", "algorithm.")
 _TIMED = frozenset({"signingCredential.expired", "claimSignature.outsideValidity"})
@@ -164,7 +167,7 @@ class Court:
         made.reasons = [r for r in made.reasons if r.code not in {TRUSTED, UNTRUSTED}]
         if made.list is not None:
             kept = ", a list that is kept no more" if made.list.retired else ""
-            says = f"The signer's certificate is vouched for by {made.list.dated}{kept}."
+            says = f"{VOUCHED}{made.list.dated}{kept}."
             made.reasons.insert(0, ours(TRUSTED, label, before[TRUSTED].detail if TRUSTED in before else "", says=says))
             return
         mine = {"assay.expired_since"} & before.keys()
@@ -183,4 +186,4 @@ def _time(value: str | None) -> datetime | None:
         return None
 
 
-__all__ = ["TRUSTED", "UNTRUSTED", "Court", "Judgement"]
+__all__ = ["TRUSTED", "UNTRUSTED", "VOUCHED", "Court", "Judgement"]

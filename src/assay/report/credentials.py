@@ -14,6 +14,7 @@ from rich.tree import Tree
 
 from assay import __version__
 from assay.provenance.formats import NAMES
+from assay.provenance.judge import VOUCHED
 from assay.provenance.model import Kind, Manifest, Reason, State, Unverified, Verification
 from assay.report.html import environment, policy, resource
 from assay.report.words import plain
@@ -112,7 +113,7 @@ def _facts(found: Verification) -> list[tuple[str, str]]:
     if found.signer:
         by = f", certified by {found.signer.issuer}" if found.signer.issuer else ""
         facts.append(("signer", f"{_who(found)}{by}"))
-    facts.append(("trust list", found.list or "none knows the signer"))
+    facts.append(("trust list", _list(found)))
     if found.signed_at:
         facts.append(("signed", f"{_day(found.signed_at)}, by a trusted timestamp"))
     elif active.claimed_at:
@@ -144,9 +145,9 @@ class Step:
     removed: int = 0
 
     @property
-    def shown(self) -> int:
-        """How far to indent it."""
-        return min(self.depth, 12)
+    def indent(self) -> str:
+        """White space that a page keeps, as deep as the file lies."""
+        return "\N{EM SPACE}" * min(self.depth, 12)
 
     @property
     def verdict(self) -> str:
@@ -184,6 +185,15 @@ def _step(depth: int, relation: str, title: str, state: State, manifest: Manifes
         done.append(f"and {len(manifest.actions) - MAX_ACTIONS} more")
     signed = f"{plain(who)}{f', {_day(when)}' if when else ''}" if who else ""
     return Step(depth, relation, plain(title), state, signed, "; ".join(done), len(manifest.redacted))
+
+
+def _list(found: Verification) -> str:
+    """The list that vouches, with its day."""
+    if found.list is None:
+        return "none knows the signer"
+    told = next((r.says for r in found.reasons if r.code == "signingCredential.trusted"), "")
+    named = told.removeprefix(VOUCHED).rstrip(".")
+    return f"{found.list}: {named}" if named else found.list
 
 
 def _history(found: Verification, *, details: bool) -> Padding:
