@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from assay.provenance.fingerprint._align import Fit, Guess, Query
-from assay.provenance.fingerprint._map import FAINT, SHARE, SIDE, Floats, Print, Signs, band
+from assay.provenance.fingerprint._map import FAINT, SHARE, SIDE, Floats, Print, band
 
 _PARTS = 4
 _FULL = SIDE * _PARTS
