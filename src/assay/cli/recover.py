@@ -13,7 +13,8 @@ from assay.cli.inputs import expand
 from assay.errors import UsageError
 from assay.files import write_whole
 from assay.provenance.recovery import Recovery, Unrecovered, Verdict
-from assay.provenance.recovery.many import SECONDS, Answer, Ask, each_recovered, is_url
+from assay.provenance.recovery.many import SECONDS, Answer, Ask, each_recovered
+from assay.provenance.shelves import is_url
 from assay.provenance.trust import chosen
 from assay.report.recovery import render_recoveries, why
 from assay.report.recovery_page import render_recovery

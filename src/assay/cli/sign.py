@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
@@ -26,7 +26,13 @@ from assay.provenance.identity import Identity, identities, pin_of_environment
 from assay.report.signing import render_claims, render_results
 from assay.report.words import plain
 
+if TYPE_CHECKING:
+    from assay.provenance.durable import Keeping
+
 DONE, FAILED = 0, 3
+
+SECRET = "ASSAY_RESOLVER_SECRET"  # noqa: S105 (the name of a variable)
+"""Lets one write to a resolution service; its digest stands in the service's own ``ASSAY_RESOLVER_TOKEN``."""
 
 
 def _names(known: Sequence[str]) -> str:
@@ -48,6 +54,8 @@ Exit code: 0 all signed; 2 the request makes no sense; 3 a file could not be sig
   assay sign edited.jpg -o out.jpg -i desk --parent signed.jpg --action c2pa.cropped="left edge" --no-train
 
   assay sign photo.jpg -o out.jpg -i desk --source digitalCapture --redact GPS,serial
+
+  assay sign photo.jpg -o out.jpg -i desk --source digitalCapture --durable manifests/   (found again when stripped)
 
   assay sign inbox/ -o outbox/ -i desk --source digitalCapture --jobs 2   (stopped? the same command goes on)
 
@@ -100,6 +108,15 @@ def command(  # noqa: PLR0917 (typer reads the options from the signature)
     sidecar: Annotated[
         bool, typer.Option("--sidecar", help="Keep the credentials in a file beside it (.c2pa); its bytes stay.")
     ] = False,
+    durable: Annotated[
+        str | None,
+        typer.Option(
+            "--durable", metavar="STORE|URL", help="Mark the picture and keep its manifest here, to be found again."
+        ),
+    ] = None,
+    fingerprint_only: Annotated[
+        bool, typer.Option("--fingerprint-only", help="With --durable: no watermark; the pixels stay as they are.")
+    ] = False,
     thumbnail: Annotated[bool, typer.Option("--thumbnail", help="Put a small picture into the record.")] = False,
     in_place: Annotated[bool, typer.Option("--in-place", help="Replace the file itself (one file only).")] = False,
     over_broken: Annotated[
@@ -125,8 +142,11 @@ def command(  # noqa: PLR0917 (typer reads the options from the signature)
         thumbnail=thumbnail, tsa=tsa, over_broken=over_broken,
     )  # fmt: skip
     check(options)
+    if fingerprint_only and durable is None:
+        raise UsageError("--fingerprint-only goes with --durable.")
+    keeping = _keeping(durable, mark=not fingerprint_only) if durable else None
     tasks, folder = plan(files, out, sidecar=sidecar, in_place=in_place, force=force)
-    asked = Asked(options, tasks, folder, force, json_file, quiet)
+    asked = Asked(options, keeping, tasks, folder, force, json_file, quiet)
     recipe, who = signer(identity, certificate, key, passphrase_file)
     for warning in who.warnings:
         asked.status.print(Text(f"assay: {plain(warning)}", "yellow"), soft_wrap=True)
@@ -144,6 +164,7 @@ class Asked:
     """All that one call of the command asks for."""
 
     options: Options
+    keeping: "Keeping | None"
     tasks: list[Task]
     folder: Path | None
     force: bool
@@ -158,13 +179,13 @@ class Asked:
 
     def perform(self, recipe: Recipe, who: Identity, *, jobs: int, seconds: float) -> int:
         """Do it, and return the exit code."""
-        journal = Journal(self.folder, claims_digest(self.options, who)) if self.folder else None
+        journal = Journal(self.folder, claims_digest(self.options, who, self.keeping)) if self.folder else None
         with closing(journal) if journal else nullcontext():
             taken = [] if self.force else [t for t in self.tasks if _taken(t) and not (journal and journal.find(t))]
             there = {task.source: _refused(task) for task in taken if self.folder}
             todo = [task for task in self.tasks if task.source not in there]
             results: list[Result] = []
-            new = run(todo, self.options, recipe, journal=journal, jobs=jobs, seconds=seconds)
+            new = run(todo, self.options, recipe, keeping=self.keeping, journal=journal, jobs=jobs, seconds=seconds)
             with closing(new), _Watch(self.status, len(self.tasks), self.quiet) as watch:
                 for task in self.tasks:
                     result = there.get(task.source) or next(new)
@@ -213,6 +234,12 @@ def _ask(what: str) -> bytes | None:
         return None
     answer: str = typer.prompt(what, hide_input=True, err=True)
     return answer.encode()
+
+
+def _keeping(store: str, *, mark: bool) -> "Keeping":
+    from assay.provenance.durable import Keeping  # noqa: PLC0415 (brings the libraries that decode pictures)
+
+    return Keeping(store, mark, os.environ.get(SECRET))
 
 
 def _part(path: Path) -> Part:

@@ -10,10 +10,10 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
 
@@ -22,8 +22,11 @@ from assay.provenance import outfile
 from assay.provenance.definition import Options, Part
 from assay.provenance.identity import Identity, Secret, from_files, load
 from assay.provenance.model import State
-from assay.provenance.sign import Prepared, prepare
+from assay.provenance.sign import Making, Prepared, prepare, sign_stream
 from assay.workers import Lost, each
+
+if TYPE_CHECKING:  # who only signs does not wait for the libraries that decode pictures
+    from assay.provenance.durable import Keeping
 
 JOURNAL = ".assay-sign.jsonl"
 SECONDS = 120.0
@@ -181,13 +184,14 @@ class Journal:
         self._stream.close()
 
 
-def claims_digest(options: Options, identity: Identity) -> str:
+def claims_digest(options: Options, identity: Identity, keeping: "Keeping | None" = None) -> str:
     """A digest of who signs and what is claimed, to tell whether an earlier run did the same."""
     said = dataclasses.asdict(replace(options, parent=None, ingredients=(), soft_bindings=()))
     parts = [(p.title, _content(p)) for p in (options.parent, *options.ingredients) if p]
     bound = [(b.algorithm, b.value) for b in options.soft_bindings]
     chain = hashlib.sha256(identity.chain).hexdigest()
-    whole = json.dumps([said, parts, bound, chain, identity.tsa], default=str, sort_keys=True)
+    kept = [keeping.store, keeping.mark] if keeping else None
+    whole = json.dumps([said, parts, bound, chain, identity.tsa, kept], default=str, sort_keys=True)
     return hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -200,6 +204,7 @@ def run(
     options: Options,
     recipe: Recipe,
     *,
+    keeping: "Keeping | None" = None,
     journal: Journal | None = None,
     jobs: int = 1,
     seconds: float = SECONDS,
@@ -208,7 +213,7 @@ def run(
     """Sign files with ``jobs`` workers; yields in the order of ``tasks``, each as soon as it is in its place.
 
     Nothing about one file is raised: it is answered by a :class:`NotSigned`. With a journal, what an earlier run made
-    by the same claims is kept.
+    by the same claims is kept. With ``keeping``, pictures are made durable.
     """
     kept = {task.source: record for task in tasks if journal and (record := journal.find(task))}
     todo = [task for task in tasks if task.source not in kept]
@@ -217,7 +222,7 @@ def run(
     try:
         with closing(
             each(_work, todo, jobs=max(1, min(jobs, len(todo))), seconds=seconds, tick=tick, begin=_begin,
-                 shared=(recipe, options))
+                 shared=(recipe, options, keeping))
         ) as results:  # fmt: skip
             for task in tasks:
                 record = kept.get(task.source)
@@ -251,12 +256,20 @@ def _finished(task: Task, made: "Prepared | NotSigned | Lost", journal: Journal 
 
 _identity: Identity | None = None
 _options = Options()
+_making: Making = sign_stream
+_opened = ExitStack()
 
 
-def _begin(recipe: Recipe, options: Options) -> None:
+def _begin(recipe: Recipe, options: Options, keeping: "Keeping | None") -> None:
     """Begin a worker."""
-    global _identity, _options
+    global _identity, _options, _making  # noqa: PLW0603 (a worker has one identity, for all its life)
     _identity, _options = recipe.identity(), options
+    if keeping:  # brings the libraries that decode pictures
+        from assay.provenance.durable import making_durable  # noqa: PLC0415
+        from assay.provenance.shelves import open_shelf  # noqa: PLC0415
+
+        shelf = open_shelf(keeping.store, _opened, create=True, secret=keeping.secret)
+        _making = making_durable(shelf, keeping)
 
 
 def _work(task: Task) -> "Prepared | NotSigned":
@@ -264,7 +277,7 @@ def _work(task: Task) -> "Prepared | NotSigned":
     if _identity is None:
         raise RuntimeError("_begin() comes first")
     try:
-        made = prepare(task.source, task.out, _identity, _options, sidecar=task.sidecar)
+        made = prepare(task.source, task.out, _identity, _options, sidecar=task.sidecar, making=_making)
     except MemoryError:
         return NotSigned(path=str(task.source), error=f"{task.source}: out of memory", reason="out_of_memory")
     except AssayError as error:

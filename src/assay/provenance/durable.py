@@ -8,8 +8,8 @@ import base64
 import io
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import dataclass, field, replace
+from typing import BinaryIO, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,7 @@ from assay.provenance.definition import Options, Part
 from assay.provenance.formats import PICTURES
 from assay.provenance.identity import Identity
 from assay.provenance.model import SoftBinding
-from assay.provenance.sign import Signed, sign
+from assay.provenance.sign import Making, Signed, sign
 from assay.provenance.store import Match
 from assay.provenance.trust import default_store
 
@@ -70,6 +70,34 @@ class Durable:
     reused: bool
     psnr: float
     remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """How files are made durable: ``store`` is the folder of a store or the URL of a service, ``mark`` whether the
+    pixels get a watermark, ``secret`` what lets one write to the service.
+    """
+
+    store: str
+    mark: bool = True
+    secret: str | None = field(default=None, repr=False)
+
+
+def making_durable(shelf: Shelf, keeping: Keeping) -> Making:
+    """What :func:`assay.provenance.sign.prepare` calls to sign and keep in one."""
+
+    def make(source: BinaryIO, out: BinaryIO, identity: Identity, options: Options) -> Signed:
+        source.seek(0)
+        made = make_durable(
+            source.read(), identity, options, store=shelf, mark=keeping.mark, name=options.opened or "The file"
+        )
+        out.write(made.signed.data or b"")
+        kept = f"The manifest is kept in {keeping.store}."
+        if made.identifier is not None and not made.reused:
+            kept = f"A watermark was put into the picture (PSNR {made.psnr:.1f} dB). {kept}"
+        return replace(made.signed, data=b"", remarks=(*made.remarks, kept))
+
+    return make
 
 
 def binding_of(identifier: int) -> SoftBinding:
@@ -234,4 +262,14 @@ def psnr(a: Pixels, b: Pixels) -> float:
     return float("inf") if error == 0 else float(10 * np.log10(255.0**2 / error))
 
 
-__all__ = ["Durable", "Shelf", "binding_of", "make_durable", "orient_back", "psnr", "without_credentials"]
+__all__ = [
+    "Durable",
+    "Keeping",
+    "Shelf",
+    "binding_of",
+    "make_durable",
+    "making_durable",
+    "orient_back",
+    "psnr",
+    "without_credentials",
+]

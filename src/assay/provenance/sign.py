@@ -3,6 +3,7 @@
 import hashlib
 import io
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -108,10 +109,20 @@ def sign_file(
     return prepared
 
 
+Making = Callable[[BinaryIO, BinaryIO, Identity, Options], Signed]
+"""What signs from one stream to another, as :func:`sign_stream` does."""
+
+
 def prepare(
-    source: Path, out: Path | None, identity: Identity, options: Options, *, sidecar: Path | None = None
+    source: Path,
+    out: Path | None,
+    identity: Identity,
+    options: Options,
+    *,
+    sidecar: Path | None = None,
+    making: Making = sign_stream,
 ) -> Prepared:
-    """All of :func:`sign_file` but putting the files in their place."""
+    """All of :func:`sign_file` but putting the files in their place. ``making`` is what signs."""
     if out is None and sidecar is None:
         raise UsageError("Nothing is to be written: name a file for the result.")
     final = out or sidecar or source
@@ -124,7 +135,7 @@ def prepare(
         beside: outfile.PartFile | None = None
         try:
             try:
-                signed = sign_stream(stream, part, identity, options)
+                signed = making(stream, part, identity, options)
             except AssayError:
                 if part.error is None:
                     raise

@@ -13,10 +13,9 @@ import numpy.typing as npt
 from assay.errors import AssayError, MediaError, ProvenanceError
 from assay.media import Limits, Media
 from assay.provenance.fingerprint import Comparison, untwisted
-from assay.provenance.recovery.find import Source, recover
+from assay.provenance.recovery.find import recover
 from assay.provenance.recovery.records import Recovery, Unrecovered
-from assay.provenance.resolution.client import ResolutionClient
-from assay.provenance.store import ManifestStore
+from assay.provenance.shelves import open_shelf
 from assay.provenance.trust import TrustStore
 from assay.workers import Lost, each
 
@@ -52,18 +51,6 @@ class Answer:
     comparison: Comparison | None = None
 
 
-def is_url(source: str) -> bool:
-    """Whether a source is a service."""
-    return source.startswith(("http://", "https://"))
-
-
-def open_source(source: str, stack: ExitStack) -> Source:
-    """The store or the service. Raises ProvenanceError where there is none there."""
-    if is_url(source):
-        return ResolutionClient(source)
-    return stack.enter_context(ManifestStore.open(source))
-
-
 def each_recovered(
     paths: Sequence[str], ask: Ask, *, jobs: int = 1, seconds: float = SECONDS
 ) -> Generator[tuple[str, Answer], None, None]:
@@ -74,7 +61,7 @@ def each_recovered(
     the service cannot be asked: that goes for every file.
     """
     with ExitStack() as stack:
-        open_source(ask.source, stack)
+        open_shelf(ask.source, stack)
     with closing(each(partial(one, ask=ask), paths, jobs=jobs, seconds=seconds)) as results:
         for path, result in results:
             if isinstance(result, Lost):
@@ -90,7 +77,7 @@ def one(path: str, ask: Ask) -> Answer:
         media = Media.open(Path(path), name=path, limits=ask.limits)
         with ExitStack() as stack:
             found = recover(
-                media, open_source(ask.source, stack), trust=ask.trust, store=ask.source, send=ask.send
+                media, open_shelf(ask.source, stack), trust=ask.trust, store=ask.source, send=ask.send
             )  # fmt: skip
         shown = _shown(media, found.comparison) if ask.show else None
     except MediaError as error:
@@ -115,4 +102,4 @@ def _shown(media: Media, comparison: Comparison | None) -> npt.NDArray[np.uint8]
     return np.ascontiguousarray(picture)
 
 
-__all__ = ["SECONDS", "Answer", "Ask", "each_recovered", "is_url", "one", "open_source"]
+__all__ = ["SECONDS", "Answer", "Ask", "each_recovered", "one"]
