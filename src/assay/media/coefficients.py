@@ -14,7 +14,6 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 from jpeglib._bind import CJpegLib
-from scipy.fft import idctn
 
 from assay.errors import MediaError
 from assay.media.jpeg import Jpeg, divisible
@@ -46,6 +45,8 @@ class Plane:
         """Dequantised inverse DCT, not rounded nor clipped: (8 * block rows, 8 * block columns) float32, with 128
         added.
         """
+        from scipy.fft import idctn  # noqa: PLC0415 (takes longer to load than most files to verify)
+
         rows, columns = self.blocks.shape[:2]
         plane = np.empty((rows * 8, columns * 8), dtype=np.float32)
         steps = self.table.astype(np.float32)
