@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
+import httpx
 import msgspec
 import numpy as np
 import pytest
@@ -20,9 +21,12 @@ from assay.provenance.model import SoftBinding, State, Verification
 from assay.provenance.recovery import FoundBy, Recovered, Recovery, Verdict, find, recover
 from assay.provenance.recovery.changes import changes, place
 from assay.provenance.recovery.many import Ask, each_recovered
+from assay.provenance.resolution.client import ResolutionClient
 from assay.provenance.sign import sign
 from assay.provenance.store import ManifestStore, Match
 from assay.provenance.trust import TrustStore
+from assay.web.resolution import create_app
+from assay.web.service import Settings
 
 
 @pytest.fixture
@@ -300,3 +304,13 @@ def test_verdicts_are_ranked_from_the_best() -> None:
     assert [v for v in Verdict if v.confirmed] == [Verdict.EXACT, Verdict.SAME_PICTURE]
     assert Verdict.EXACT.rank < Verdict.SAME_PICTURE.rank < Verdict.EDITED.rank < Verdict.TRANSPLANTED.rank
     assert np.argmax([v.rank for v in Verdict]) == list(Verdict).index(Verdict.NOT_FOUND)
+
+
+def test_over_a_service(store: ManifestStore) -> None:
+    """The real client asks the real service, without a network between them."""
+    settings = Settings(watermarks=(watermark.ALGORITHM,), fingerprints=(fingerprint.ALGORITHM,))
+    app = create_app(store, settings=settings)
+    client = ResolutionClient("http://localhost", transport=httpx.ASGITransport(app))  # type: ignore[arg-type]
+    record = look(stripped(kept().data), client).record
+    assert (record.verdict, record.found_by) == (Verdict.EXACT, FoundBy.WATERMARK)
+    assert record.manifest_id == kept().durable.stored_id
