@@ -17,6 +17,8 @@ from assay.provenance.codes import CONTENT
 from assay.provenance.judge import UNTRUSTED, Court, Judgement
 from assay.provenance.model import Ingredient, Kind, Manifest, Reason, State
 
+_ORDER = {Kind.FAILURE: 0, Kind.INFORMATION: 1, Kind.SUCCESS: 2}
+
 MAX_MANIFESTS = 5_000
 MAX_INGREDIENTS = 20_000
 MAX_REASONS = 300
@@ -170,7 +172,7 @@ def _manifest(  # noqa: PLR0917
     stamp, actions = claims.timestamp(raw), claims.actions(raw)
     said = max((a.when for a in actions if a.when), default=None)
     reasons = [*judged.reasons, *{r.code: r for r in recorded if r.code not in known}.values()]
-    reasons.sort(key=lambda r: [Kind.FAILURE, Kind.INFORMATION, Kind.SUCCESS].index(r.kind))
+    reasons.sort(key=_order)
     return Manifest(
         label=label, depth=depth, state=state, signer=claims.signer(raw), list=judged.list.id if judged.list else None,
         title=text(stated.get("dc:title")), format=text(stated.get("dc:format"), 100),
@@ -179,6 +181,10 @@ def _manifest(  # noqa: PLR0917
         soft_bindings=claims.soft_bindings(raw), redacted=claims.redacted(raw), assertions=claims.labels(raw),
         training=claims.training(raw), reasons=tuple(reasons[:MAX_REASONS]),
     )  # fmt: skip
+
+
+def _order(reason: Reason) -> int:
+    return _ORDER[reason.kind]
 
 
 __all__ = ["Chain", "Link", "walk"]

@@ -17,6 +17,8 @@ MAX_ITEMS = 200
 
 Raw = dict[str, Any]
 
+_KINDS = (("failure", Kind.FAILURE), ("success", Kind.SUCCESS), ("informational", Kind.INFORMATION))
+
 
 def table(value: Any) -> Raw:
     """The value where it is an object, else an empty one."""
@@ -30,10 +32,10 @@ def items(value: Any) -> list[Any]:
 
 def text(value: Any, most: int = MAX_TEXT) -> str:
     """A stranger's string, cut short; numbers as they are, everything else empty."""
-    if isinstance(value, int | float):
-        value = str(value)
     if not isinstance(value, str):
-        return ""
+        if not isinstance(value, (int, float)):
+            return ""
+        value = str(value)
     return value if len(value) <= most else f"{value[: most - 1]}…"
 
 
@@ -149,18 +151,17 @@ def redacted(raw: Raw) -> tuple[str, ...]:
 
 def reasons(results: Any, manifest: str | None) -> list[Reason]:
     """The checks of one set of results: three lists of codes."""
-    found = []
-    for key, kind in (("failure", Kind.FAILURE), ("success", Kind.SUCCESS), ("informational", Kind.INFORMATION)):
-        found += [reason(entry, kind, manifest) for entry in items(table(results).get(key))]
-    return found
+    told = table(results)
+    return [reason(entry, kind, manifest) for key, kind in _KINDS for entry in items(told.get(key))]
 
 
 def reason(entry: Any, kind: Kind | None, manifest: str | None) -> Reason:
     """One check."""
-    code = text(table(entry).get("code"), 100)
+    told = table(entry)
+    code = text(told.get("code"), 100)
     return Reason(
         code=code, kind=kind or codes.kind(code), says=codes.says(code), manifest=manifest,
-        detail=text(table(entry).get("explanation")),
+        detail=text(told.get("explanation")),
     )  # fmt: skip
 
 

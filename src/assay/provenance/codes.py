@@ -210,14 +210,12 @@ CONTENT = frozenset({
 """Failures that say the content is not what was signed."""
 
 _ALL = {Kind.SUCCESS: SUCCESS, Kind.INFORMATION: INFORMATION, Kind.FAILURE: FAILURE}
+_SAYS = {**SUCCESS, **INFORMATION, **FAILURE}
 
 
 def says(code: str) -> str:
     """What a code means, in a sentence."""
-    for table in _ALL.values():
-        if code in table:
-            return table[code]
-    return f"A check answered “{code[:100]}”, which this version does not know."
+    return _SAYS.get(code) or f"A check answered “{code[:100]}”, which this version does not know."
 
 
 def kind(code: str) -> Kind:
