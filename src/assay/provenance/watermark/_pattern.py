@@ -27,7 +27,7 @@ PILOTS = 32
 CHIPS = 2 * CODED_BITS
 _PILOT_RING = (3.6, 12.0)
 _LOWEST = 3.2
-PILOT_SHARE = 0.28
+PILOT_SHARE = 0.22
 """Of the tile's power. The search needs it; the payload gets the rest."""
 _DOMAIN = b"assay.watermark.1"
 
