@@ -162,6 +162,7 @@ class TestRefusals:
             make_durable(bmp.getvalue(), identity(), Options(source_type="digitalCapture"))
 
     def test_a_mark_that_cannot_be_read_back_stops_everything(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        kept()  # made with the real one
         # The embedder leaves no mark, as if the picture had swallowed it.
         monkeypatch.setattr(watermark, "embed", lambda rgb, payload: rgb)
         with pytest.raises(ProvenanceError, match="read back") as caught:
