@@ -133,9 +133,15 @@ class TestChosen:
     def test_none_starts_from_nothing(self, shelf: Shelf, tmp_path: Path) -> None:
         path = tmp_path / "a.pem"
         path.write_bytes(pki().root_pem)
-        assert [x.id for x in chosen(["none", str(path)]).lists] == ["given-1"]
+        assert [x.id for x in chosen(["none", str(path)]).lists] == ["a.pem"]
         assert chosen(["none"]).lists == ()
         assert [x.id for x in chosen(["none", "c2pa"]).lists] == ["c2pa"]
+
+    def test_no_file_passes_for_a_list_that_is_there(self, shelf: Shelf, tmp_path: Path) -> None:
+        path = tmp_path / "c2pa"
+        path.write_bytes(pki().root_pem)
+        twice = chosen(["none", str(path), str(path)])
+        assert [x.id for x in twice.lists] == ["given-1", "given-2"]
 
     def test_a_list_that_is_off_can_be_named(self, shelf: Shelf) -> None:
         shelf.remove("c2pa")

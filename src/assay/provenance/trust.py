@@ -11,10 +11,11 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from importlib import resources
+from itertools import count
 from pathlib import Path
 
 import platformdirs
@@ -263,16 +264,25 @@ def chosen(names: Iterable[str], shelf: Shelf | None = None) -> TrustStore:
     shelf = shelf or Shelf()
     store = TrustStore() if NOTHING in wanted else default_store(shelf)
     known = {x.id: x for x in (*shipped(), *shelf.own())}
-    for number, name in enumerate((n for n in wanted if n != NOTHING), 1):
+    for name in (n for n in wanted if n != NOTHING):
         if name in known and not Path(name).is_file():
             store = store.plus([known[name]])
         elif Path(name).is_file():
             path = Path(name)
-            store = store.plus([read_pem(read_text(path), id=f"given-{number}", title=path.name)])
+            taken = {*known, *(x.id for x in store.lists)}
+            store = store.plus([read_pem(read_text(path), id=_id_of(path, taken), title=path.name)])
         else:
             lists = ", ".join(known)
             raise UsageError(f"--trust {name}: neither a PEM file nor one of the lists {lists} (`assay trust list`)")
     return store
+
+
+def _id_of(path: Path, taken: Collection[str]) -> str:
+    """The file's name, unless it is not fit for an id or is that of another list."""
+    wanted = path.name.lower()
+    if NAME.fullmatch(wanted) and wanted not in taken:
+        return wanted
+    return next(name for number in count(1) if (name := f"given-{number}") not in taken)
 
 
 def read_text(path: Path) -> str:

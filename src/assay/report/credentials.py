@@ -193,7 +193,7 @@ def _list(found: Verification) -> str:
         return "none knows the signer"
     told = next((r.says for r in found.reasons if r.code == "signingCredential.trusted"), "")
     named = told.removeprefix(VOUCHED).rstrip(".")
-    return f"{found.list}: {named}" if named else found.list
+    return f"{found.list}: {named}" if named.lower() not in {"", found.list} else found.list
 
 
 def _history(found: Verification, *, details: bool) -> Padding:
