@@ -443,6 +443,6 @@ def test_an_old_kind_of_timestamp_keeps_no_expired_certificate_alive(monkeypatch
 
 
 def _header(der: bytes) -> Any:
-    from assay.provenance.jumbf import Header
+    from assay.provenance.cose import Header
 
     return Header((der,), ())

@@ -21,6 +21,7 @@ MANIFEST = f"63326D61{_TAIL}"
 UPDATE_MANIFEST = f"6332756D{_TAIL}"
 COMPRESSED_MANIFEST = f"6332636D{_TAIL}"
 ASSERTIONS = f"63326173{_TAIL}"
+SIGNATURE = f"63326373{_TAIL}"
 CBOR = f"63626F72{_TAIL}"
 MANIFESTS = (MANIFEST, UPDATE_MANIFEST, COMPRESSED_MANIFEST)
 """Content types of the boxes that are manifests: standard, update, compressed (C2PA specification, 11.1)."""
@@ -120,13 +121,25 @@ def _description(body: bytes) -> tuple[str, str | None]:
         raise MediaError("A JUMBF label is not UTF-8.", "malformed") from None
 
 
-def only_active(data: bytes, store: Box, active: Box) -> bytes:
-    """A store of one manifest: the description and the ``active`` box of ``store``, byte for byte."""
+def manifests(store: Box) -> dict[str, Box]:
+    """The manifests of a store by label; those without one are left out, of two of one label the last counts."""
+    return {box.label: box for box in store.boxes if box.uuid in MANIFESTS and box.label}
+
+
+def signature(data: bytes, manifest: Box) -> bytes | None:
+    """The COSE_Sign1 of a manifest, or None where it has none."""
+    found = manifest.child(SIGNATURE)
+    inner = next((box for box in found.boxes if box.kind == b"cbor"), None) if found else None
+    return inner.content(data) if inner else None
+
+
+def alone(data: bytes, store: Box, manifest: Box) -> bytes:
+    """A store of one manifest: the description of ``store`` and the box of ``manifest``, byte for byte."""
     description = data[store.body : store.boxes[0].start]
-    manifest = data[active.start : active.end]
-    if struct.unpack_from(">I", manifest)[0] == 0:
-        manifest = struct.pack(">I", len(manifest)) + manifest[4:]
-    return struct.pack(">I4s", 8 + len(description) + len(manifest), b"jumb") + description + manifest
+    box = data[manifest.start : manifest.end]
+    if struct.unpack_from(">I", box)[0] == 0:
+        box = struct.pack(">I", len(box)) + box[4:]
+    return struct.pack(">I4s", 8 + len(description) + len(box), b"jumb") + description + box
 
 
 __all__ = [
@@ -137,9 +150,12 @@ __all__ = [
     "MANIFESTS",
     "MAX_BOXES",
     "MAX_DEPTH",
+    "SIGNATURE",
     "STORE",
     "UPDATE_MANIFEST",
     "Box",
-    "only_active",
+    "alone",
+    "manifests",
     "read",
+    "signature",
 ]

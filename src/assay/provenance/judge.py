@@ -3,14 +3,15 @@
 import io
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
 import msgspec
 from c2pa import C2paError, Context, Reader
 
-from assay.provenance import claims, jumbf, revocation
+from assay.errors import MediaError
+from assay.provenance import boxes, claims, cose, revocation
 from assay.provenance.claims import Raw, ours
 from assay.provenance.model import Kind, Reason, State
 from assay.provenance.path import clock, listed, within
@@ -57,26 +58,22 @@ class Court:
     now: datetime
     at: datetime | None
     fetch: Callable[[], bytes | None]
-    boxes: dict[str, jumbf.Box] = field(default_factory=dict)
 
     @cached_property
-    def store(self) -> bytes:
-        """The manifest store, its manifests in ``boxes``; empty where it cannot be had or read."""
-        store = self.fetch() or b""
+    def store(self) -> tuple[bytes, boxes.Box | None, dict[str, boxes.Box]]:
+        """The manifest store, its box, and those of its manifests; empty where it cannot be had or read."""
+        data = self.fetch() or b""
         try:
-            self.boxes.update(jumbf.manifests(store))
-        except jumbf.JumbfError:
-            return b""
-        return store
+            outer = boxes.read(data)
+        except MediaError:
+            return b"", None, {}
+        return data, outer, boxes.manifests(outer)
 
-    def header(self, label: str) -> jumbf.Header:
+    def header(self, label: str) -> cose.Header:
         """The header of a manifest's signature; empty where it cannot be read."""
-        store = self.store
-        try:
-            cose = jumbf.signature(store, self.boxes[label]) if label in self.boxes else None
-        except jumbf.JumbfError:
-            cose = None
-        return jumbf.header(cose) if cose else jumbf.Header((), ())
+        data, _, manifests = self.store
+        signed = boxes.signature(data, manifests[label]) if label in manifests else None
+        return cose.header(signed) if signed else cose.Header((), ())
 
     def anew(self, label: str) -> list[Reason] | None:
         """The checks of a manifest's signature made anew, by itself, with the lists in use.
@@ -84,17 +81,16 @@ class Court:
         Of the manifests of ingredients the library tells only what differs from what the signer's tool wrote down when
         it took them in; and that tool had lists of its own.
         """
-        store = self.store
-        if label not in self.boxes:
+        data, outer, manifests = self.store
+        if outer is None or label not in manifests:
             return None
         try:
-            with Reader(
-                "application/c2pa", io.BytesIO(jumbf.alone(store, self.boxes[label])), context=self.context
-            ) as r:
-                manifests = msgspec.json.decode(r.crjson())["manifests"]
+            one = io.BytesIO(boxes.alone(data, outer, manifests[label]))
+            with Reader("application/c2pa", one, context=self.context) as reader:
+                read = msgspec.json.decode(reader.crjson())["manifests"]
         except (C2paError, msgspec.DecodeError, KeyError, RecursionError):
             return None
-        found = claims.reasons(claims.table(manifests[0]).get("validationResults"), label) if manifests else []
+        found = claims.reasons(claims.table(read[0]).get("validationResults"), label) if read else []
         return [r for r in found if r.code.startswith(_SIGNATURE)]
 
     def judge(self, label: str, raw: Raw, reasons: list[Reason]) -> Judgement:

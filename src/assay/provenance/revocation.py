@@ -15,7 +15,7 @@ from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from assay.provenance.claims import ours
-from assay.provenance.jumbf import Header
+from assay.provenance.cose import Header
 from assay.provenance.model import Reason
 from assay.provenance.path import anchors, issuer_of
 from assay.provenance.trust import TrustStore

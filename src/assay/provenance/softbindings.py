@@ -61,7 +61,7 @@ def contents(manifest: bytes) -> Contents:
     if not active.label or not ID.fullmatch(active.label):
         raise MediaError("The active manifest has no usable label.", "malformed")
     found = dict.fromkeys(_declared(manifest, active))
-    alone = manifest if len(manifests) == 1 else boxes.only_active(manifest, store, active)
+    alone = manifest if len(manifests) == 1 else boxes.alone(manifest, store, active)
     labels = tuple(box.label for box in manifests if box.label)
     return Contents(active.label, labels, tuple(found), alone)
 

@@ -89,14 +89,14 @@ def test_a_thousand_ingredients_are_read() -> None:
 def test_the_active_manifest_alone_keeps_its_bytes() -> None:
     found = boxes.read(WHOLE)
     active = found.boxes[-1]
-    alone = boxes.only_active(WHOLE, found, active)
+    alone = boxes.alone(WHOLE, found, active)
     again = boxes.read(alone)
     assert [one.label for one in again.boxes] == [ONE]
     assert alone[again.boxes[0].start : again.boxes[0].end] == WHOLE[active.start : active.end]
     assert again.label == "c2pa"
     single = simple()
     found = boxes.read(single)
-    assert boxes.only_active(single, found, found.boxes[0]) == single
+    assert boxes.alone(single, found, found.boxes[0]) == single
 
 
 def test_an_active_manifest_that_reached_to_the_end_gets_a_length() -> None:
@@ -104,7 +104,7 @@ def test_an_active_manifest_that_reached_to_the_end_gets_a_length() -> None:
     endless = struct.pack(">I", 0) + last[4:]
     data = store(manifest(TWO), endless)
     found = boxes.read(data)
-    assert boxes.only_active(data, found, found.boxes[-1]) == store(last)
+    assert boxes.alone(data, found, found.boxes[-1]) == store(last)
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)

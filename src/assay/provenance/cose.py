@@ -1,0 +1,59 @@
+"""What the header of a claim's signature holds and the library does not tell: certificates and revocation answers.
+
+COSE_Sign1 by RFC 9052, certificates by RFC 9360, OCSP answers and older timestamps by the C2PA specification.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import cbor2
+
+MAX_TIMESTAMP = 65_536
+
+_X5CHAIN = (33, "x5chain")
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a signature's header holds: the certificates, signer first, the OCSP answers stapled to it, and its
+    timestamp where that is of the older form; all as DER.
+    """
+
+    chain: tuple[bytes, ...]
+    ocsp: tuple[bytes, ...]
+    timestamp: bytes = b""
+
+
+def header(cose: bytes) -> Header:
+    """Read the header of a COSE_Sign1. What is not as it should be is left out, not complained of."""
+    try:
+        value = cbor2.loads(cose, max_depth=16)
+        value = getattr(value, "value", value)
+        protected, unprotected = cbor2.loads(value[0], max_depth=16), value[1]
+    except Exception:  # cbor2 raises what its input makes it raise
+        return Header((), ())
+    chain: tuple[bytes, ...] = ()
+    for part in (protected, unprotected):
+        for key in _X5CHAIN:
+            if not chain and isinstance(part, Mapping) and key in part:
+                chain = _byte_strings(part[key])
+    revocation = unprotected.get("rVals") if isinstance(unprotected, Mapping) else None
+    answers = _byte_strings(revocation.get("ocspVals")) if isinstance(revocation, Mapping) else ()
+    return Header(chain[:16], answers[:16], _timestamp(unprotected))
+
+
+def _timestamp(unprotected: Any) -> bytes:
+    stamp = unprotected.get("sigTst") if isinstance(unprotected, Mapping) else None
+    tokens = stamp.get("tstTokens") if isinstance(stamp, Mapping) else None
+    first = tokens[0] if isinstance(tokens, list | tuple) and tokens else None
+    value = first.get("val") if isinstance(first, Mapping) else None
+    return value if isinstance(value, bytes) and len(value) <= MAX_TIMESTAMP else b""
+
+
+def _byte_strings(value: Any) -> tuple[bytes, ...]:
+    found = value if isinstance(value, list | tuple) else [value]
+    return tuple(v for v in found if isinstance(v, bytes))
+
+
+__all__ = ["Header", "header"]
