@@ -7,14 +7,13 @@ import os
 import platform
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import cv2
-
 from bench.watermark import figure, peers, speed, tables, unmarked
 from bench.watermark.pictures import files, photographs, twelve_million
-from bench.watermark.tally import Assay, measure
+from bench.watermark.tally import Assay, Shot, measure
 
 ROOT = Path(__file__).resolve().parents[2]
 FIGURES = ROOT / "docs" / "figures"
@@ -26,23 +25,25 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data", help="the development data")
     parser.add_argument("--n", type=int, default=50, help="photographs (default: 50)")
     parser.add_argument("--few", type=int, default=25, help="photographs of each of the small sizes (default: 25)")
+    parser.add_argument("--large", type=int, default=5, help="photographs of 12 million pixels (default: 5)")
+    parser.add_argument("--beside", type=int, default=10, help="photographs that peers are measured on (default: 10)")
+    parser.add_argument("--jobs", type=int, default=2, help="processes (default: 2)")
     parser.add_argument("--trials", type=int, default=10_000, help="pictures without a mark (default: 10000)")
     parser.add_argument("--seed", type=int, default=1, help="of the trials (default: 1); other seeds add up")
     parser.add_argument("--part", action="append", help="measure this (default: all)")
     given = parser.parse_args()
     folder = given.data / "camera"
-    # What runs beside this one shall not count: one thread for what OpenCV does, and processor time.
-    cv2.setNumThreads(1)
 
     def pictures(label: str, n: int, pixels: float) -> dict[str, Any]:
-        return {"label": label, **measure(Assay(), photographs(folder, n, pixels))}
+        return {"label": label, **measure(Assay(), photographs(folder, n, pixels), given.jobs)}
 
     def large() -> dict[str, Any]:
-        return {"label": "12 MP", **measure(Assay(), ((f.stem, twelve_million(f)) for f in files(folder, 5)))}
+        shots = [Shot(f.stem, partial(twelve_million, f), i) for i, f in enumerate(files(folder, given.large))]
+        return {"label": "12 MP", **measure(Assay(), shots, given.jobs)}
 
     def beside() -> dict[str, Any]:
         found, said = peers.present()
-        runs = {m.name: measure(m, photographs(folder, min(given.n, 12))) for m in (Assay(), *found)}
+        runs = {m.name: measure(m, photographs(folder, given.beside), given.jobs) for m in (Assay(), *found)}
         return {"runs": runs, "said": said}
 
     def false_accepts() -> dict[str, Any]:

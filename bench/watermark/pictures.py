@@ -1,11 +1,13 @@
 """The photographs that are measured on: parts of the camera originals of the development data, kept in memory only."""
 
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+
+from bench.watermark.tally import Shot
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -37,10 +39,9 @@ def photograph(file: Path, index: int, pixels: float = 0) -> Bytes:
     return np.ascontiguousarray(rgb[y : y + rows, x : x + columns])
 
 
-def photographs(folder: Path, n: int = 50, pixels: float = 0) -> Iterator[tuple[str, Bytes]]:
+def photographs(folder: Path, n: int = 50, pixels: float = 0) -> list[Shot]:
     """The photographs, by name."""
-    for index, file in enumerate(files(folder, n)):
-        yield file.stem, photograph(file, index, pixels)
+    return [Shot(f.stem, partial(photograph, f, i, pixels), i) for i, f in enumerate(files(folder, n))]
 
 
 def twelve_million(file: Path) -> Bytes:

@@ -1,8 +1,10 @@
 """Mark, attack, read: how many payloads come back."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import cv2
@@ -48,24 +50,6 @@ class Assay:
         return None if mark is None else mark.payload
 
 
-@dataclass
-class Quality:
-    """PSNR over the three channels and SSIM of luma, of every marked picture."""
-
-    psnr: list[float]
-    ssim: list[float]
-
-    def record(self) -> dict[str, float]:
-        """What is written down."""
-        return {
-            "psnr_mean": float(np.mean(self.psnr)),
-            "psnr_min": float(np.min(self.psnr)),
-            "psnr_max": float(np.max(self.psnr)),
-            "ssim_mean": float(np.mean(self.ssim)),
-            "ssim_min": float(np.min(self.ssim)),
-        }
-
-
 def psnr(a: Bytes, b: Bytes) -> float:
     """Peak signal-to-noise ratio in dB over all samples of two 8-bit pictures."""
     return float(10 * np.log10(255**2 * a.size / max(cv2.norm(a, b, cv2.NORM_L2SQR), 1e-9)))
@@ -77,41 +61,58 @@ def ssim(a: Bytes, b: Bytes) -> float:
     return float(structural_similarity(x, y, data_range=255))  # type: ignore[no-untyped-call,unused-ignore]
 
 
-def measure(
-    marker: Marker, pictures: Iterable[tuple[str, Bytes]], say: Callable[[str], None] = print
-) -> dict[str, Any]:
-    """Mark pictures, attack each in every way and read it: counts, quality, processor seconds."""
-    quality = Quality([], [])
-    survived = dict.fromkeys((a.name for a in ATTACKS), 0)
-    wrong = dict.fromkeys((a.name for a in ATTACKS), 0)
-    refused: list[str] = []
-    took = {"embed": [0.0, 0], "detect": [0.0, 0]}
-    for index, (name, rgb) in enumerate(pictures):
-        payload = int(np.random.default_rng(1000 + index).integers(0, 2**63)) >> max(0, 63 - marker.bits)
+@dataclass(frozen=True)
+class Shot:
+    """A picture to be marked: how to get it is told, rather than the picture, so that another process can."""
+
+    name: str
+    take: Callable[[], Bytes]
+    index: int
+
+
+def one(marker: Marker, shot: Shot) -> dict[str, Any]:
+    """Mark one picture, attack it in every way and read it."""
+    # What runs beside this one shall not count: one thread for what OpenCV does, and processor time.
+    cv2.setNumThreads(1)
+    rgb = shot.take()
+    payload = int(np.random.default_rng(1000 + shot.index).integers(0, 2**63)) >> max(0, 63 - marker.bits)
+    begun = time.process_time()
+    try:
+        marked = marker.embed(rgb, payload)
+    except AssayError as error:
+        return {"refused": f"{shot.name}: {error}"}
+    out: dict[str, Any] = {"embed": time.process_time() - begun, "detect": 0.0, "survived": {}, "wrong": {}}
+    out |= {"psnr": psnr(rgb, marked), "ssim": ssim(rgb, marked)}
+    for attack in ATTACKS:
+        seen = np.ascontiguousarray(attack.apply(marked, np.random.default_rng(shot.index)))
         begun = time.process_time()
-        try:
-            marked = marker.embed(rgb, payload)
-        except AssayError as error:
-            refused.append(f"{name}: {error}")
-            continue
-        took["embed"][0] += time.process_time() - begun
-        took["embed"][1] += 1
-        quality.psnr.append(psnr(rgb, marked))
-        quality.ssim.append(ssim(rgb, marked))
-        for attack in ATTACKS:
-            seen = np.ascontiguousarray(attack.apply(marked, np.random.default_rng(index)))
-            begun = time.process_time()
-            read = marker.detect(seen)
-            took["detect"][0] += time.process_time() - begun
-            took["detect"][1] += 1
-            survived[attack.name] += read == payload
-            wrong[attack.name] += read is not None and read != payload
-        say(f"{marker.name}: {index + 1} {name}")
+        read = marker.detect(seen)
+        out["detect"] += time.process_time() - begun
+        out["survived"][attack.name] = read == payload
+        out["wrong"][attack.name] = read is not None and read != payload
+    return out
+
+
+def measure(marker: Marker, shots: list[Shot], jobs: int = 1) -> dict[str, Any]:
+    """Mark pictures, attack each in every way and read it: counts, quality, processor seconds."""
+    with ProcessPoolExecutor(jobs) as pool:
+        every = list(pool.map(partial(one, marker), shots))
+    done = [r for r in every if "refused" not in r]
+    values = {what: np.array([r[what] for r in done]) for what in ("psnr", "ssim", "embed", "detect")}
     return {
-        "n": len(quality.psnr),
-        "refused": refused,
-        "quality": quality.record(),
-        "survived": survived,
-        "wrong": wrong,
-        "cpu_seconds": {what: total / max(count, 1) for what, (total, count) in took.items()},
+        "n": len(done),
+        "refused": [r["refused"] for r in every if "refused" in r],
+        "quality": {
+            "psnr_mean": float(values["psnr"].mean()),
+            "psnr_min": float(values["psnr"].min()),
+            "psnr_max": float(values["psnr"].max()),
+            "ssim_mean": float(values["ssim"].mean()),
+            "ssim_min": float(values["ssim"].min()),
+        },
+        "survived": {a.name: sum(r["survived"][a.name] for r in done) for a in ATTACKS},
+        "wrong": {a.name: sum(r["wrong"][a.name] for r in done) for a in ATTACKS},
+        "cpu_seconds": {
+            "embed": float(values["embed"].mean()),
+            "detect": float(values["detect"].mean()) / len(ATTACKS),
+        },
     }

@@ -74,6 +74,8 @@ def detect(rgb: Bytes, *, key: bytes = b"") -> Mark | None:
     if min(rgb.shape[:2]) < _LEAST_SIDE:
         return None
     residual = whiten(luma(rgb))
+    if not residual.field.any():
+        return None
     shape = pattern(key)
     lattices = search(residual, shape.pilots)
     if lattices and lattices[0].score > _CLEAR:
