@@ -153,6 +153,7 @@ class Target:
         return self._spectra[shape]
 
 
+@lru_cache(maxsize=4096)
 def _shape(guess: Guess) -> tuple[int, int]:
     return tuple(int(fft.next_fast_len(SIDE + max(1, round(SIDE * s)), real=True)) for s in (guess.y, guess.x))  # type: ignore[return-value]
 
@@ -173,14 +174,19 @@ def _room(rows: int, columns: int, shape: tuple[int, int]) -> Floats:
     return room
 
 
-def rough(query: Query, target: Target, guess: Guess) -> tuple[float, int, int]:
-    """The best shift by one transform, with the votes estimated from the overlap: (z, top, left)."""
+@lru_cache(maxsize=512)
+def _weights(rows: int, columns: int, shape: tuple[int, int]) -> Floats:
+    """What a sum at each shift counts for: one over the root of the overlap, 0 where that is too small."""
+    room = _room(rows, columns, shape)
+    return np.asarray((room > 0) / np.sqrt(np.maximum(room, 200.0)), np.float32)
+
+
+def rough(query: Query, target: Target, guess: Guess) -> float:
+    """The best statistic over all shifts by one transform, with the votes estimated from the overlap."""
     shape = _shape(guess)
-    sums = fft.irfft2(target.spectra(shape)[0] * query.spectrum(guess, shape), shape)
-    room = _room(max(1, round(SIDE * guess.y)), max(1, round(SIDE * guess.x)), shape)
-    score = np.where(room > 0, sums / np.sqrt(np.maximum(room, 200.0)), -np.inf)
-    row, column = divmod(int(np.argmax(score)), shape[1])
-    return float(score[row, column]), row - shape[0] * (row >= SIDE), column - shape[1] * (column >= SIDE)
+    sums = fft.irfft2(target.spectra(shape)[0] * query.spectrum(guess, shape), shape, overwrite_x=True)
+    sums *= _weights(max(1, round(SIDE * guess.y)), max(1, round(SIDE * guess.x)), shape)
+    return float(sums.max())
 
 
 def exact(query: Query, target: Target, guess: Guess) -> Fit:
@@ -291,7 +297,7 @@ def align(query: Query, target: Target, first: Iterable[Guess] = ()) -> Fit:
     early = list(first)
     for stage in range(-bool(early), 3):
         tried = early if stage < 0 else guesses(query, target.found, stage=stage)
-        ranked = sorted(((rough(query, target, g)[0], -i, g) for i, g in enumerate(tried)), reverse=True)
+        ranked = sorted(((rough(query, target, g), -i, g) for i, g in enumerate(tried)), reverse=True)
         for guess in _apart((g for _, _, g in ranked), _BEST):
             fit = exact(query, target, guess)
             if fit.score >= _PROMISING:
