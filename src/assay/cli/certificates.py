@@ -23,7 +23,6 @@ from assay.cli.identities import (
     Organisation,
     PassphraseFile,
     listing,
-    moment,
     new_passphrase,
     next_steps,
     passphrase_for,
@@ -31,6 +30,7 @@ from assay.cli.identities import (
     read,
     warning,
 )
+from assay.cli.inputs import moment
 from assay.errors import UsageError
 from assay.files import write_whole
 from assay.provenance.certificates import (

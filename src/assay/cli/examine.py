@@ -15,6 +15,7 @@ from rich.console import Console
 from assay.batch import Item, Options, Outputs, Result, run
 from assay.cli.inputs import expand
 from assay.cli.journal import Journal
+from assay.cli.outputs import emit
 from assay.cli.progress import Watch
 from assay.errors import UsageError
 from assay.evidence import Failure, Report
@@ -149,8 +150,7 @@ def perform(asked: Asked) -> int:
                 if journal and item.name not in kept:
                     journal.write(result)
                 if asked.json_file == "-":
-                    sys.stdout.buffer.write(encode(result) + b"\n")
-                    sys.stdout.buffer.flush()
+                    emit(encode(result) + b"\n")
                 asked.show(item, result)
     finally:
         if journal:

@@ -4,7 +4,6 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -73,15 +72,6 @@ def next_steps(console: Console, commands: Sequence[str]) -> None:
 def quoted(path: Path) -> str:
     """A path as a shell takes it."""
     return shlex.quote(str(path))
-
-
-def moment(text: str) -> datetime:
-    """A time from the command line, UTC where it names no zone. Raises UsageError."""
-    try:
-        when = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"{text!r} is not a time such as 2026-05-01 or 2026-05-01T12:00Z") from None
-    return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 
 def read(path: Path) -> bytes:

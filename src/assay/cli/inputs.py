@@ -3,6 +3,7 @@
 import glob
 import os
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from assay.errors import UsageError
@@ -70,3 +71,12 @@ def _walk(folder: Path, wanted: Callable[[Path], bool]) -> Iterator[str]:
             path = Path(root, name)
             if not name.startswith(".") and path.is_file() and wanted(path):
                 yield str(path)
+
+
+def moment(text: str) -> datetime:
+    """A time from the command line, UTC where it names no zone. Raises UsageError."""
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{text!r} is not a time such as 2026-05-01 or 2026-05-01T12:00Z") from None
+    return when if when.tzinfo else when.replace(tzinfo=UTC)

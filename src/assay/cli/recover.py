@@ -1,8 +1,7 @@
 """``assay recover``: find the credentials that a picture has lost."""
 
-import sys
 from pathlib import Path
-from typing import IO, Annotated
+from typing import Annotated
 
 import msgspec
 import typer
@@ -10,8 +9,8 @@ from rich.console import Console
 from rich.text import Text
 
 from assay.cli.inputs import expand
+from assay.cli.outputs import emit, write
 from assay.errors import UsageError
-from assay.files import write_whole
 from assay.provenance.recovery import Recovery, Unrecovered, Verdict
 from assay.provenance.recovery.many import SECONDS, Answer, Ask, each_recovered
 from assay.provenance.shelves import is_url
@@ -97,18 +96,17 @@ def command(  # noqa: PLR0917 (typer reads the options from the signature)
         record = answer.record
         line = msgspec.json.encode(record) + b"\n"
         if json_file == "-":
-            _out().write(line)
-            _out().flush()
+            emit(line)
         elif json_file:
             lines.append(line)
         if pages and isinstance(record, Recovery):
             page = render_recovery(record, answer.picture, answer.comparison)
-            written.append(_write(pages[number], page.encode(), "--html"))
+            written.append(write(pages[number], page.encode(), "--html"))
         if out:
             written += _restore(out, paths[0], answer, status)
         answers.append(record)
     if json_file and json_file != "-":
-        written.append(_write(Path(json_file), b"".join(lines), "--json"))
+        written.append(write(Path(json_file), b"".join(lines), "--json"))
     if not quiet and json_file != "-":
         render_recoveries(answers, Console())
     if not quiet:
@@ -142,8 +140,8 @@ def _restore(out: Path, path: str, answer: Answer, status: Console) -> list[str]
         raise UsageError(f"{path}: cannot be read again ({error.strerror})") from None
     made = []
     if not (out.exists() and out.samefile(path)):
-        made.append(_write(out, data, "--out"))
-    return [*made, _write(out.with_suffix(".c2pa"), answer.manifest, "--out")]
+        made.append(write(out, data, "--out"))
+    return [*made, write(out.with_suffix(".c2pa"), answer.manifest, "--out")]
 
 
 def _pages(html: Path | None, paths: list[str]) -> list[Path]:
@@ -166,18 +164,6 @@ def _pages(html: Path | None, paths: list[str]) -> list[Path]:
         taken.add(stem.lower())
         pages.append(html / f"{stem}.html")
     return pages
-
-
-def _write(path: Path, data: bytes, option: str) -> str:
-    try:
-        write_whole(path, data)
-    except OSError as error:
-        raise UsageError(f"{option} {path}: cannot be written ({error.strerror})") from None
-    return str(path)
-
-
-def _out() -> IO[bytes]:
-    return sys.stdout.buffer
 
 
 def register(app: typer.Typer) -> None:

@@ -16,9 +16,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.text import Text
 
 from assay.cli.identities import PassphraseFile, given_passphrase
+from assay.cli.outputs import emit, write
 from assay.cli.signing_plan import plan
 from assay.errors import UsageError
-from assay.files import write_whole
 from assay.provenance import redact
 from assay.provenance.bulk import SECONDS, Journal, NotSigned, Recipe, Result, Task, claims_digest, run
 from assay.provenance.definition import ACTIONS, SOURCE_TYPES, Edit, Options, Part, check
@@ -192,10 +192,9 @@ class Asked:
                     results.append(result)
                     watch.done(result)
                     if self.json_file == "-":
-                        sys.stdout.buffer.write(msgspec.json.encode(result) + b"\n")
-                        sys.stdout.buffer.flush()
+                        emit(msgspec.json.encode(result) + b"\n")
         if self.json_file and self.json_file != "-":
-            _write(Path(self.json_file), b"".join(msgspec.json.encode(r) + b"\n" for r in results))
+            write(Path(self.json_file), b"".join(msgspec.json.encode(r) + b"\n" for r in results), "--json")
         if not self.quiet:
             render_results(results, self.console)
             if any(not isinstance(r, NotSigned) for r in results):
@@ -261,13 +260,6 @@ def _refused(task: Task) -> NotSigned:
     there = next(path for path in task.written if os.path.lexists(path))
     error = f"{task.source}: {there} is there already, and these claims did not make it: --force replaces it"
     return NotSigned(path=str(task.source), error=error, reason="unwritable")
-
-
-def _write(path: Path, data: bytes) -> None:
-    try:
-        write_whole(path, data)
-    except OSError as error:
-        raise UsageError(f"--json {path}: cannot be written ({error.strerror})") from None
 
 
 class _Watch:

@@ -1,18 +1,16 @@
 """``assay verify``: who signed this file, is it as it was signed, and who vouches for the signer?"""
 
-import sys
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Annotated
+from typing import Annotated
 
 import msgspec
 import typer
 from rich.console import Console
 from rich.text import Text
 
-from assay.cli.inputs import can_be_signed, expand
+from assay.cli.inputs import can_be_signed, expand, moment
+from assay.cli.outputs import emit, write
 from assay.errors import UsageError
-from assay.files import write_whole
 from assay.provenance.many import SECONDS, Answer, Ask, each_verified
 from assay.provenance.model import State, Unverified, Verification
 from assay.provenance.trust import chosen
@@ -95,22 +93,21 @@ def command(  # noqa: PLR0917 (typer reads the options from the signature)
         raise UsageError(f"--html goes with one file, and there are {len(paths)}")
     ask = Ask(
         trust=chosen(trust or ()), sidecar=_read(sidecar) if sidecar else None,
-        sidecar_name=str(sidecar) if sidecar else None, at=_time(at) if at else None, online=online,
+        sidecar_name=str(sidecar) if sidecar else None, at=moment(at) if at else None, online=online,
     )  # fmt: skip
     answers: list[Answer] = []
     lines: list[bytes] = []
     for _, answer in each_verified(paths, ask, jobs=min(jobs, len(paths)), seconds=timeout):
         line = msgspec.json.encode(answer) + b"\n"
         if json_file == "-":
-            _out().write(line)
-            _out().flush()
+            emit(line)
         elif json_file:
             lines.append(line)
         answers.append(_brief(answer) if len(paths) > 200 else answer)
     if json_file and json_file != "-":
-        _write(Path(json_file), b"".join(lines))
+        write(Path(json_file), b"".join(lines), "--json")
     if html and isinstance(answers[0], Verification):
-        _write(html, render_verification_html(answers[0]).encode(), "--html")
+        write(html, render_verification_html(answers[0]).encode(), "--html")
     status = Console(stderr=True)
     if not quiet and json_file != "-":
         render_verifications(answers, Console(), details=details)
@@ -168,14 +165,6 @@ def _brief(answer: Answer) -> Answer:
     return msgspec.structs.replace(answer, manifests=()) if isinstance(answer, Verification) else answer
 
 
-def _time(text: str) -> datetime:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"--at {text}: not a time; write 2024-05-01 or 2024-05-01T12:00:00Z") from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
 def _read(path: Path) -> bytes:
     try:
         with path.open("rb") as stream:
@@ -185,17 +174,6 @@ def _read(path: Path) -> bytes:
     if len(data) > MAX_SIDECAR:
         raise UsageError(f"--sidecar {path}: larger than {MAX_SIDECAR // 1024**2} MB")
     return data
-
-
-def _write(path: Path, data: bytes, option: str = "--json") -> None:
-    try:
-        write_whole(path, data)
-    except OSError as error:
-        raise UsageError(f"{option} {path}: cannot be written ({error.strerror})") from None
-
-
-def _out() -> IO[bytes]:
-    return sys.stdout.buffer
 
 
 def register(app: typer.Typer) -> None:

@@ -11,7 +11,8 @@ import msgspec
 import typer
 from rich.console import Console
 
-from assay.cli.identities import PassphraseFile, moment
+from assay.cli.identities import PassphraseFile
+from assay.cli.inputs import moment
 from assay.cli.sign import signer
 from assay.errors import MediaError, ProvenanceError, UsageError
 from assay.files import write_whole
