@@ -178,13 +178,15 @@ class TestTransplant:
 class Liar:
     """A source that says what it is told to."""
 
-    def __init__(self, ids: Sequence[str], answers: dict[str, bytes | None], fails: str = "") -> None:
-        self.ids, self.answers, self.fails, self.sent = ids, answers, fails, 0
+    def __init__(
+        self, ids: Sequence[str], answers: dict[str, bytes | None], fails: str = "", endpoint: str | None = None
+    ) -> None:
+        self.ids, self.answers, self.fails, self.endpoint, self.sent = ids, answers, fails, endpoint, 0
 
     def by_binding(self, algorithm: str, value: bytes, limit: int = 10) -> list[Match]:
         if self.fails:
             raise ProvenanceError("The service at x cannot be asked.", self.fails)
-        return [Match(i, algorithm, 100) for i in self.ids]
+        return [Match(i, algorithm, 100, self.endpoint) for i in self.ids]
 
     def get(self, manifest_id: str) -> bytes | None:
         return self.answers.get(manifest_id)
@@ -225,6 +227,16 @@ class TestHostileSources:
         assert {c.verdict for c in record.candidates} == {Verdict.UNCONFIRMED}
         assert not any(c.sound for c in record.candidates)
         assert "broken" in record.candidates[0].says
+
+    def test_rubbish_bound_to_the_mark_does_not_hide_a_transplant(self) -> None:
+        """And what a service says that another has is passed on, not fetched."""
+        other = signed(jpeg(picture(3)), prints(picture(3)))
+        liar = Liar(["rubbish", "elsewhere", "other"], {"rubbish": b"x" * 99, "other": other}, endpoint="https://y/v1")
+        record = look(jpeg(picture(8)), liar).record
+        assert record.verdict is Verdict.TRANSPLANTED
+        assert record.manifest_id == "other"
+        assert [c.verdict for c in record.candidates[1:]] == [Verdict.UNCONFIRMED] * 2
+        assert "https://y/v1 has it" in record.candidates[2].says
 
     def test_a_fingerprint_that_is_none_is_not_compared(self) -> None:
         odd = SoftBinding(algorithm=fingerprint.ALGORITHM, value=base64.b64encode(b"\1" * 40).decode())

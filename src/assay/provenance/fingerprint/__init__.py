@@ -14,17 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from assay.provenance.fingerprint._align import (
-    SMALLEST_SHARE,
-    Guess,
-    Query,
-    Target,
-    align,
-    hinted,
-    pixel_scale,
-    straightened,
-    telling,
-)
+from assay.provenance.fingerprint._align import Query, Target, align, straightened, telling
+from assay.provenance.fingerprint._guesses import SMALLEST_SHARE, Guess, hinted, pixel_scale
 from assay.provenance.fingerprint._map import SIDE, Print, pack, take, unpack
 from assay.provenance.fingerprint._search import search
 from assay.provenance.fingerprint._where import Box, agreement, differing, lay
@@ -102,7 +93,7 @@ def compare_print(found: Print, query: Query, *, hint: "Mark | None" = None) -> 
     share = _shown(found, query, hint)
     if share is not None and share < SMALLEST_SHARE:
         return Comparison(None, 0.0, f"The picture shows less than {SMALLEST_SHARE:.0%} of the original: too little.")
-    fit = align(query, Target(found), first=() if hint is None else hinted(query, found, hint))
+    fit = align(query, Target(found), first=() if hint is None else hinted((query.width, query.height), found, hint))
     if fit.score < SAME:
         if telling(found) < TELLING:
             return Comparison(

@@ -8,53 +8,27 @@ against, over the root of all votes.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 from scipy import fft
 
+from assay.provenance.fingerprint._guesses import Guess, guesses
 from assay.provenance.fingerprint._map import SIDE, Floats, Print, Signs, light, signs
-from assay.provenance.watermark._embed import WORK_SIDE
-
-if TYPE_CHECKING:
-    from assay.provenance.watermark import Mark
 
 BASE = 256
 """Longer side, in pixels, to which the picture in hand is averaged down once."""
-_STEPS = (1.045, 1.06, 1.06)
-"""From one size to the next, by stage."""
-SMALLEST_SHARE = 0.1
-"""Of the original's area: crops to less are not looked for."""
-_LEAST_TURNED = 0.25
-"""The same, for pictures that were turned by a small angle or stretched besides."""
-_LARGEST, _LONGEST = 1.6, 3.6
-"""Picture over original: along the side where it is less, and along the other (a screenshot of a telephone)."""
 _OVERLAP = 0.55
 MIN_VOTES = 60
 _PEAK = 5
-ANGLES = (-6.6, -3.3, 3.3, 6.6)
-STRETCHES = (0.88, 0.94, 1.06, 1.13)
 _PROMISING = 1.6
 """A score from which a guess is refined."""
 _BEST = 2
 """Guesses of each stage that are followed up."""
 _ENOUGH = 6.5
 """A score that ends the search."""
-
-
-@dataclass(frozen=True)
-class Guess:
-    """How the picture came from the original: turned by ``quarter`` quarter turns, then ``angle`` degrees, mirrored or
-    not. It spans ``x`` times the original's width and ``y`` times its height.
-    """
-
-    x: float
-    y: float
-    mirrored: bool = False
-    quarter: int = 0
-    angle: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -231,64 +205,6 @@ def _spread(sums: Floats, votes: Floats, row: int, column: int) -> float:
     return float(np.sqrt(max(1.0, rest / max(float(votes.sum()) - around(votes), 1.0))))
 
 
-def scales(ratio: float, step: float, least: float = SMALLEST_SHARE) -> Iterator[tuple[float, float]]:
-    """Pairs (x, y) with x / y = ``ratio``, the whole picture first, then outwards: down to ``least`` of the original's
-    area.
-    """
-    whole = max(1.0, ratio)
-    steps = [0, *(s * k for k in range(1, 60) for s in (-1, 1))]
-    tried = False
-    for k in steps:
-        x = whole * step**k
-        y = x / ratio
-        if min(x, 1) * min(y, 1) >= least and min(x, y) <= _LARGEST and max(x, y) <= _LONGEST:
-            tried = True
-            yield x, y
-    if not tried:
-        # A picture of so different a shape is part of the other at most: try that one way.
-        yield (1.0, min(_LONGEST, 1 / ratio)) if ratio < 1 else (min(_LONGEST, ratio), 1.0)
-
-
-def guesses(query: Query, found: Print, *, stage: int) -> Iterator[Guess]:
-    """What is tried: stage 0 scales and mirrors, stage 1 quarter turns besides, stage 2 small angles and stretches."""
-    upright = (query.width / query.height) / (found.width / found.height)
-    sideways = (query.height / query.width) / (found.width / found.height)
-    step = _STEPS[stage]
-    for mirrored in (False, True):
-        if stage == 0:
-            yield from (Guess(x, y, mirrored) for x, y in scales(upright, step))
-        elif stage == 1:
-            for quarter in (1, 2, 3):
-                ratio = upright if quarter == 2 else sideways
-                yield from (Guess(x, y, mirrored, quarter) for x, y in scales(ratio, step))
-        else:
-            for stretch in STRETCHES:
-                yield from (Guess(x, y, mirrored) for x, y in scales(upright * stretch, step, _LEAST_TURNED))
-            for angle in ANGLES:
-                yield from (Guess(x, y, mirrored, 0, angle) for x, y in scales(upright, step, _LEAST_TURNED))
-
-
-def hinted(query: Query, found: Print, hint: "Mark") -> Iterator[Guess]:
-    """What a watermark says of size, angle and mirroring. On which side of the mirror an angle is read is tried both
-    ways.
-    """
-    across, down = pixel_scale(found, hint)
-    for turn in {hint.rotation, -hint.rotation}:
-        quarter = round(turn / 90) % 4
-        sides = (query.height, query.width) if quarter % 2 else (query.width, query.height)
-        x, y = (sides[0] / (across * found.width), sides[1] / (down * found.height))
-        if x * y > 0 and min(x, y) <= _LARGEST and max(x, y) <= _LONGEST:
-            yield Guess(x, y, hint.mirrored, quarter, round(turn - 90 * round(turn / 90), 1))
-
-
-def pixel_scale(found: Print, hint: "Mark") -> tuple[float, float]:
-    """Pixels of the picture over pixels of the original, by its watermark, whose pattern is made at a size of its own
-    on large pictures.
-    """
-    larger = max(1.0, max(found.width, found.height) / WORK_SIDE)
-    return hint.scale[0] / larger, hint.scale[1] / larger
-
-
 def align(query: Query, target: Target, first: Iterable[Guess] = ()) -> Fit:
     """The best fit of all ways tried, those of ``first`` first. Of the others, the search ends after the first stage
     in which there is a good one.
@@ -296,7 +212,7 @@ def align(query: Query, target: Target, first: Iterable[Guess] = ()) -> Fit:
     best: Fit | None = None
     early = list(first)
     for stage in range(-bool(early), 3):
-        tried = early if stage < 0 else guesses(query, target.found, stage=stage)
+        tried = early if stage < 0 else guesses((query.width, query.height), target.found, stage=stage)
         ranked = sorted(((rough(query, target, g), -i, g) for i, g in enumerate(tried)), reverse=True)
         for guess in _apart((g for _, _, g in ranked), _BEST):
             fit = exact(query, target, guess)

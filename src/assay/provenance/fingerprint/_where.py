@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from assay.provenance.fingerprint._align import Fit, Guess, Query
+from assay.provenance.fingerprint._align import Fit, Query
+from assay.provenance.fingerprint._guesses import Guess
 from assay.provenance.fingerprint._map import FAINT, SHARE, SIDE, Floats, Print, band
 
 _PARTS = 4

@@ -10,13 +10,12 @@ import numpy.typing as npt
 from assay.errors import AssayError, MediaError, ProvenanceError
 from assay.media import Media
 from assay.provenance import fingerprint, watermark
-from assay.provenance.codes import CONTENT
 from assay.provenance.fingerprint import Comparison, Query
 from assay.provenance.formats import PICTURES
-from assay.provenance.judge import UNTRUSTED
-from assay.provenance.model import Kind, Signer, State, Verification
+from assay.provenance.model import State, Verification
 from assay.provenance.recovery.changes import changes
-from assay.provenance.recovery.records import Candidate, FoundBy, Likeness, Recovery, Seen, Verdict
+from assay.provenance.recovery.judge import judge, likeness, seen, sound, who
+from assay.provenance.recovery.records import Candidate, FoundBy, Recovery, Verdict
 from assay.provenance.softbindings import contents
 from assay.provenance.store import ManifestStore, Match
 from assay.provenance.trust import TrustStore
@@ -128,7 +127,8 @@ class _Search:
         try:
             manifest = self.source.get(match.manifest_id)
             if manifest is None:
-                return _lost(match, by, "The store names this manifest and does not have it.")
+                where = f" It says that {match.endpoint} has it: ask there." if match.endpoint else ""
+                return _lost(match, by, f"The store names this manifest and does not have it.{where}")
             declared = contents(manifest).bindings
             found = verify(
                 self.media.data, name=self.media.name, trust=self.trust, sidecar=manifest, sha256=self.media.sha256
@@ -140,12 +140,12 @@ class _Search:
                 raise
             return _lost(match, by, str(error))
         comparison = self._compare(declared, by)
-        verdict, says = _judge(found, comparison, by, self.own)
+        verdict, says = judge(found, comparison, by, self.own)
         active = found.manifests[0] if found.manifests else None
         candidate = Candidate(
             manifest_id=match.manifest_id, found_by=by, verdict=verdict, says=says, score=match.score,
-            claimed=match.claimed, sound=_sound(found), signer=_who(found.signer), list=found.list,
-            title=active.title if active else "", likeness=_likeness(comparison),
+            claimed=match.claimed, sound=sound(found), signer=who(found.signer), list=found.list,
+            title=active.title if active else "", likeness=likeness(comparison),
         )  # fmt: skip
         return _Weighed(candidate, manifest, found, comparison)
 
@@ -169,10 +169,14 @@ class _Search:
 
     def _tell(self, weighed: list[_Weighed]) -> Recovered:
         media = self.media
+        marked = [w.candidate for w in weighed if w.candidate.found_by is FoundBy.WATERMARK]
+        moved = any(c.verdict is Verdict.TRANSPLANTED for c in marked) and not _confirmed(marked)
+        if moved and not _confirmed(w.candidate for w in weighed):
+            # Nor may rubbish that somebody bound to the mark stand before what the mark is really about.
+            weighed = sorted(weighed, key=lambda w: w.candidate.verdict is not Verdict.TRANSPLANTED)
         best = weighed[0] if weighed else None
         verdict = best.candidate.verdict if best else Verdict.NOT_FOUND
-        marked = [w.candidate for w in weighed if w.candidate.found_by is FoundBy.WATERMARK]
-        if marked and any(c.verdict is Verdict.TRANSPLANTED for c in marked) and not _confirmed(marked):
+        if moved:
             # Even where the fingerprint leads home: whoever put a stranger's mark in meant to deceive somebody.
             verdict = Verdict.TRANSPLANTED
         said: tuple[str, ...] = ()
@@ -185,7 +189,7 @@ class _Search:
             verdict=verdict, says=self._sentence(verdict, best), store=self.store,
             found_by=best.candidate.found_by if best else None,
             manifest_id=best.candidate.manifest_id if best else None, changes=said,
-            warnings=tuple(self._warnings(best)), watermark=_seen(self.mark),
+            warnings=tuple(self._warnings(best)), watermark=seen(self.mark),
             likeness=best.candidate.likeness if best else None, candidates=tuple(w.candidate for w in weighed),
             verification=best.verification if best else None, own=self.own, engine=versions(),
         )  # fmt: skip
@@ -255,82 +259,6 @@ def _lost(match: Match, by: FoundBy, says: str) -> _Weighed:
             manifest_id=match.manifest_id, found_by=by, verdict=Verdict.UNCONFIRMED, says=says, score=match.score,
             claimed=match.claimed,
         )
-    )  # fmt: skip
-
-
-def _sound(found: Verification) -> bool:
-    """Whether nothing fails but that the content is another."""
-    if not found.manifests:
-        return False
-    failures = {r.code for r in found.manifests[0].reasons if r.kind is Kind.FAILURE}
-    return failures <= CONTENT | {UNTRUSTED}
-
-
-def _judge(found: Verification, comparison: Comparison | None, by: FoundBy, own: Verification) -> tuple[Verdict, str]:
-    """What a manifest is to the picture."""
-    if not _sound(found):
-        return Verdict.UNCONFIRMED, f"The manifest that was found is itself broken. {found.says}"
-    if found.state is not State.BROKEN:
-        says = "These are the credentials of this file: they are about its very bytes, which were not changed."
-        if found.laundered:
-            says += " But something that went into it was broken when it was signed."
-        return Verdict.EXACT, says
-    if comparison is None:
-        return (
-            Verdict.UNCONFIRMED,
-            "The manifest is not about these bytes, and it names no fingerprint to compare the picture with.",
-        )
-    if comparison.same is None:
-        return Verdict.UNCONFIRMED, f"Whether the manifest is about this picture cannot be told. {comparison.says}"
-    if not comparison.same:
-        if by is FoundBy.WATERMARK:
-            return Verdict.TRANSPLANTED, "The watermark leads to the manifest of another picture."
-        return Verdict.TRANSPLANTED, "The manifest is about another picture."
-    if comparison.differing:
-        return (
-            Verdict.EDITED,
-            "These are the credentials of this picture, but part of it does not show what was signed.",
-        )
-    if own.state is not State.NONE:
-        return (
-            Verdict.SAME_PICTURE,
-            "These are the credentials of this picture as it was signed, as the store has them.",
-        )
-    return (
-        Verdict.SAME_PICTURE,
-        "These are the credentials of this picture as it was signed. The file was saved anew or changed since: the "
-        "signature holds over what the manifest says, no longer over these bytes.",
-    )
-
-
-def _who(signer: Signer | None) -> str | None:
-    if signer is None:
-        return None
-    if signer.organisation and signer.organisation != signer.name:
-        return f"{signer.name} ({signer.organisation})"
-    return signer.name or None
-
-
-def _seen(mark: Mark | None) -> Seen | None:
-    if mark is None:
-        return None
-    return Seen(
-        algorithm=watermark.ALGORITHM, identifier=f"{mark.payload:016x}", confidence=round(mark.confidence, 3),
-        log10_false_alarm=round(mark.log10_false_alarm, 1),
-    )  # fmt: skip
-
-
-def _likeness(c: Comparison | None) -> Likeness | None:
-    if c is None:
-        return None
-
-    def box(values: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
-        return tuple(round(v, 4) for v in values)  # type: ignore[return-value]
-
-    return Likeness(
-        same=c.same, score=c.score, says=c.says, region=box(c.region), covers=c.covers, mirrored=c.mirrored,
-        turn=c.turn, scale=(round(c.scale[0], 4), round(c.scale[1], 4)),
-        differing=tuple(box(b) for b in c.differing),
     )  # fmt: skip
 
 
