@@ -38,7 +38,9 @@ class Guess:
     angle: float = 0.0
 
 
-def scales(ratio: float, step: float, least: float = SMALLEST_SHARE) -> Iterator[tuple[float, float]]:
+def scales(
+    ratio: float, step: float, least: float = SMALLEST_SHARE, longest: float = _LONGEST
+) -> Iterator[tuple[float, float]]:
     """Pairs (x, y) with x / y = ``ratio``, the whole picture first, then outwards: down to ``least`` of the original's
     area.
     """
@@ -48,10 +50,10 @@ def scales(ratio: float, step: float, least: float = SMALLEST_SHARE) -> Iterator
     for k in steps:
         x = whole * step**k
         y = x / ratio
-        if min(x, 1) * min(y, 1) >= least and min(x, y) <= _LARGEST and max(x, y) <= _LONGEST:
+        if min(x, 1) * min(y, 1) >= least and min(x, y) <= _LARGEST and max(x, y) <= longest:
             tried = True
             yield x, y
-    if not tried:
+    if not tried and longest == _LONGEST:
         # A picture of so different a shape is part of the other at most: try that one way.
         yield (1.0, min(_LONGEST, 1 / ratio)) if ratio < 1 else (min(_LONGEST, ratio), 1.0)
 
@@ -67,12 +69,12 @@ def guesses(size: Size, found: Print, *, stage: int) -> Iterator[Guess]:
         elif stage == 1:
             for quarter in (1, 2, 3):
                 ratio = upright if quarter == 2 else sideways
-                yield from (Guess(x, y, mirrored, quarter) for x, y in scales(ratio, step))
+                yield from (Guess(x, y, mirrored, quarter) for x, y in scales(ratio, step, longest=_LARGEST))
         else:
             for stretch in STRETCHES:
-                yield from (Guess(x, y, mirrored) for x, y in scales(upright * stretch, step, _LEAST_TURNED))
+                yield from (Guess(x, y, mirrored) for x, y in scales(upright * stretch, step, _LEAST_TURNED, _LARGEST))
             for angle in ANGLES:
-                yield from (Guess(x, y, mirrored, 0, angle) for x, y in scales(upright, step, _LEAST_TURNED))
+                yield from (Guess(x, y, mirrored, 0, angle) for x, y in scales(upright, step, _LEAST_TURNED, _LARGEST))
 
 
 def hinted(size: Size, found: Print, hint: "Mark") -> Iterator[Guess]:
