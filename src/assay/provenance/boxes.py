@@ -21,6 +21,7 @@ MANIFEST = f"63326D61{_TAIL}"
 UPDATE_MANIFEST = f"6332756D{_TAIL}"
 COMPRESSED_MANIFEST = f"6332636D{_TAIL}"
 ASSERTIONS = f"63326173{_TAIL}"
+CLAIM = f"6332636C{_TAIL}"
 SIGNATURE = f"63326373{_TAIL}"
 CBOR = f"63626F72{_TAIL}"
 MANIFESTS = (MANIFEST, UPDATE_MANIFEST, COMPRESSED_MANIFEST)
@@ -128,7 +129,15 @@ def manifests(store: Box) -> dict[str, Box]:
 
 def signature(data: bytes, manifest: Box) -> bytes | None:
     """The COSE_Sign1 of a manifest, or None where it has none."""
-    found = manifest.child(SIGNATURE)
+    return _cbor(data, manifest.child(SIGNATURE))
+
+
+def claim(data: bytes, manifest: Box) -> bytes | None:
+    """The claim of a manifest, which its signature is over, or None where it has none."""
+    return _cbor(data, manifest.child(CLAIM))
+
+
+def _cbor(data: bytes, found: Box | None) -> bytes | None:
     inner = next((box for box in found.boxes if box.kind == b"cbor"), None) if found else None
     return inner.content(data) if inner else None
 
@@ -145,6 +154,7 @@ def alone(data: bytes, store: Box, manifest: Box) -> bytes:
 __all__ = [
     "ASSERTIONS",
     "CBOR",
+    "CLAIM",
     "COMPRESSED_MANIFEST",
     "MANIFEST",
     "MANIFESTS",
@@ -155,6 +165,7 @@ __all__ = [
     "UPDATE_MANIFEST",
     "Box",
     "alone",
+    "claim",
     "manifests",
     "read",
     "signature",

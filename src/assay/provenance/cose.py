@@ -9,9 +9,16 @@ from typing import Any
 
 import cbor2
 
+from assay.provenance.keys import signed_by
+from assay.provenance.path import load
+
 MAX_TIMESTAMP = 65_536
 
 _X5CHAIN = (33, "x5chain")
+
+_ALGORITHMS: dict[Any, str] = {
+    -7: "es256", -35: "es384", -36: "es512", -37: "ps256", -38: "ps384", -39: "ps512", -8: "ed25519", -19: "ed25519",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -25,12 +32,16 @@ class Header:
     timestamp: bytes = b""
 
 
-def header(cose: bytes) -> Header:
-    """Read the header of a COSE_Sign1. What is not as it should be is left out, not complained of."""
+def header(cose: bytes, claim: bytes) -> Header:
+    """Read the header of a COSE_Sign1 over a claim. What is not as it should be is left out, not complained of.
+
+    Certificates are told only where the first one's key made the signature: a header can hold two chains, one of which
+    the library checks the signature with, and another that somebody else may be vouched for by.
+    """
     try:
         value = cbor2.loads(cose, max_depth=16)
         value = getattr(value, "value", value)
-        protected, unprotected = cbor2.loads(value[0], max_depth=16), value[1]
+        protected, unprotected, signature = cbor2.loads(value[0], max_depth=16), value[1], value[3]
     except Exception:  # cbor2 raises what its input makes it raise
         return Header((), ())
     chain: tuple[bytes, ...] = ()
@@ -38,9 +49,24 @@ def header(cose: bytes) -> Header:
         for key in _X5CHAIN:
             if not chain and isinstance(part, Mapping) and key in part:
                 chain = _byte_strings(part[key])
+    if not chain or not _made_by(chain[0], protected, value[0], claim, signature):
+        chain = ()
     revocation = unprotected.get("rVals") if isinstance(unprotected, Mapping) else None
     answers = _byte_strings(revocation.get("ocspVals")) if isinstance(revocation, Mapping) else ()
     return Header(chain[:16], answers[:16], _timestamp(unprotected))
+
+
+def _made_by(der: bytes, protected: Any, encoded: bytes, claim: bytes, signature: Any) -> bool:
+    """Whether a certificate's key made this signature over the claim (RFC 9052, 4.4)."""
+    certificate = load(der)
+    algorithm = _ALGORITHMS.get(protected.get(1)) if isinstance(protected, Mapping) else None
+    if certificate is None or algorithm is None or not isinstance(signature, bytes):
+        return False
+    data = cbor2.dumps(["Signature1", encoded, b"", claim])
+    try:
+        return signed_by(certificate, algorithm, signature, data)
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
 def _timestamp(unprotected: Any) -> bytes:

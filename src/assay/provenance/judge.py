@@ -72,8 +72,10 @@ class Court:
     def header(self, label: str) -> cose.Header:
         """The header of a manifest's signature; empty where it cannot be read."""
         data, _, manifests = self.store
-        signed = boxes.signature(data, manifests[label]) if label in manifests else None
-        return cose.header(signed) if signed else cose.Header((), ())
+        if label not in manifests:
+            return cose.Header((), ())
+        signed, claim = boxes.signature(data, manifests[label]), boxes.claim(data, manifests[label])
+        return cose.header(signed, claim) if signed and claim else cose.Header((), ())
 
     def anew(self, label: str) -> list[Reason] | None:
         """The checks of a manifest's signature made anew, by itself, with the lists in use.
@@ -132,7 +134,7 @@ class Court:
 
     def _valid_now(self, label: str) -> bool:
         chain = self.header(label).chain
-        return not chain or within(chain[0], self.now)
+        return bool(chain) and within(chain[0], self.now)
 
     def _which(self, label: str, reasons: list[Reason], when: datetime) -> TrustList | None:
         """The best list that vouches for the signer. Where several do, the library names one at random."""

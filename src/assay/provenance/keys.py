@@ -13,6 +13,7 @@ from assay.provenance.certificates.keys import PrivateKey
 
 DIGESTS: dict[str, hashes.HashAlgorithm] = {
     "es256": hashes.SHA256(), "es384": hashes.SHA384(), "es512": hashes.SHA512(), "ps256": hashes.SHA256(),
+    "ps384": hashes.SHA384(), "ps512": hashes.SHA512(),
 }  # fmt: skip
 """The digest of each algorithm; Ed25519 brings its own."""
 

@@ -56,6 +56,8 @@ def one(path: str, ask: Ask) -> Answer:
         return Unverified(path=path, error=f"{path}: out of memory", reason="out_of_memory")
     except (AssayError, OSError) as error:
         return Unverified(path=path, error=f"{path}: {error}", reason="unreadable")
+    except Exception as error:  # whatever a library raises for one file must not end the work on the others
+        return Unverified(path=path, error=f"{path}: the check failed ({type(error).__name__})", reason="crashed")
     if ask.sidecar_name and found.sidecar:
         found = replace(found, sidecar=ask.sidecar_name)
     return found

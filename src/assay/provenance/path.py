@@ -22,9 +22,10 @@ def listed(chain: Iterable[bytes], trust: TrustStore, when: datetime) -> TrustLi
     """The list that vouches for the first certificate of ``chain`` (DER, signer first) at ``when``: current lists
     before retired ones. Lists of time-stamping authorities vouch for nobody. None where no list does.
     """
-    parsed = [certificate for der in chain if (certificate := _load(der)) is not None]
-    if not parsed or not _valid(parsed[0], when):
+    first, *others = [load(der) for der in chain] or [None]
+    if first is None or not _valid(first, when):
         return None
+    parsed = [first, *(c for c in others if c is not None)]
     fingerprint = hashlib.sha256(_der(parsed[0])).digest()
     for candidate in trust.claims():
         if fingerprint in allowed(candidate) or _leads(parsed, anchors(candidate.pem), when):
@@ -53,7 +54,7 @@ def _certificates(data: bytes) -> list[x509.Certificate]:
     at = data.find(b"\x30\x82")
     while at >= 0 and len(found) < 16:
         end = at + 4 + int.from_bytes(data[at + 2 : at + 4], "big")
-        certificate = _load(data[at:end]) if end <= len(data) else None
+        certificate = load(data[at:end]) if end <= len(data) else None
         if certificate is not None:
             found[data[at:end]] = certificate
         at = data.find(b"\x30\x82", end if certificate is not None else at + 1)
@@ -62,7 +63,7 @@ def _certificates(data: bytes) -> list[x509.Certificate]:
 
 def within(der: bytes, when: datetime) -> bool:
     """Whether ``when`` lies in the validity of a certificate."""
-    certificate = _load(der)
+    certificate = load(der)
     return certificate is not None and _valid(certificate, when)
 
 
@@ -128,11 +129,17 @@ def _valid(certificate: x509.Certificate, when: datetime) -> bool:
     return certificate.not_valid_before_utc <= when <= certificate.not_valid_after_utc
 
 
-def _load(der: bytes) -> x509.Certificate | None:
+def load(der: bytes) -> x509.Certificate | None:
+    """A certificate, or None for bytes that are none. A certificate is parsed bit by bit, when it is asked: all that
+    is asked of it anywhere is asked here, so that a stranger's bad one raises nothing later.
+    """
     try:
-        return x509.load_der_x509_certificate(der)
-    except ValueError:
+        found = x509.load_der_x509_certificate(der)
+        _ = found.subject, found.issuer, found.extensions, found.not_valid_before_utc, found.not_valid_after_utc
+        _ = found.public_key(), found.serial_number
+    except Exception:  # the parser raises a dozen kinds for hostile DER
         return None
+    return found
 
 
 def _der(certificate: x509.Certificate) -> bytes:
@@ -141,4 +148,4 @@ def _der(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(Encoding.DER)
 
 
-__all__ = ["anchors", "clock", "issuer_of", "listed", "within"]
+__all__ = ["anchors", "clock", "issuer_of", "listed", "load", "within"]

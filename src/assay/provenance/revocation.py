@@ -17,7 +17,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from assay.provenance.claims import ours
 from assay.provenance.cose import Header
 from assay.provenance.model import Reason
-from assay.provenance.path import anchors, issuer_of
+from assay.provenance.path import anchors, issuer_of, load
 from assay.provenance.trust import TrustStore
 
 NOT_REVOKED, REVOKED = "signingCredential.ocsp.notRevoked", "signingCredential.ocsp.revoked"
@@ -29,12 +29,11 @@ def stapled(header: Header, label: str, trust: TrustStore, *, signed: datetime |
     """
     if not header.ocsp or not header.chain:
         return []
-    try:
-        certificate, *others = (x509.load_der_x509_certificate(der) for der in header.chain)
-    except ValueError:
+    certificate, *others = (load(der) for der in header.chain)
+    if certificate is None:
         return []
     roots = (c for found in trust.lists if found.kind == "claim" for c in anchors(found.pem))
-    issuer = issuer_of(certificate, [*others, *roots])
+    issuer = issuer_of(certificate, [*(c for c in others if c is not None), *roots])
     if issuer is None:
         return []
     for der in header.ocsp:

@@ -1,0 +1,113 @@
+"""Files made to be told better than they are, or to take others down with them."""
+
+import struct
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import cbor2
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from tests.provenance.pki import Issued, pki
+from tests.provenance.signed import mine, plain, stapled, store, with_cose
+from tests.provenance.test_chain import _other_root
+
+from assay.provenance.many import Ask, each_verified, one
+from assay.provenance.model import State, Unverified, Verification
+from assay.provenance.verify import verify
+
+NOW = datetime.now(UTC)
+
+
+def stranger() -> Issued:
+    """A signer whom no list knows, with an authority of his own."""
+    return pki().issue("Stranger", issuer=_other_root(), intermediate=False)
+
+
+def ders(chain: bytes) -> list[bytes]:
+    return [c.public_bytes(serialization.Encoding.DER) for c in x509.load_pem_x509_certificates(chain)]
+
+
+def signed_with(who: Issued, header: dict[Any, Any], data: bytes | None = None) -> bytes:
+    """A file whose signature, by the key of ``who``, has this protected header."""
+    data = plain() if data is None else data
+    at = data.index(b"cbor", data.index(b"c2pa.claim.v2\0"))
+    claim = data[at + 4 : at - 4 + struct.unpack(">I", data[at - 4 : at])[0]]
+    protected = cbor2.dumps({1: -7, **header})
+    key = serialization.load_pem_private_key(who.key_pem, None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    made = key.sign(cbor2.dumps(["Signature1", protected, b"", claim]), ec.ECDSA(hashes.SHA256()))
+    r, s = decode_dss_signature(made)
+    return with_cose(data, [protected, {}, None, r.to_bytes(32, "big") + s.to_bytes(32, "big")])
+
+
+class TestTwoChains:
+    """A header with the signer's own chain, by which the signature is checked, and somebody else's beside it."""
+
+    @pytest.fixture(params=["x5chain first", "33 first"])
+    def data(self, request: pytest.FixtureRequest) -> bytes:
+        who = stranger()
+        own, theirs = ders(who.chain_pem), ders(pki().chain_pem)
+        header = {"x5chain": own, 33: theirs} if request.param == "x5chain first" else {33: own, "x5chain": theirs}
+        return signed_with(who, header)
+
+    def test_the_time_asked_for_makes_nobody_trusted(self, data: bytes) -> None:
+        assert verify(data, trust=store(), at=NOW).state is State.VALID
+
+    def test_whom_a_retired_list_knows_is_not_raised_to_a_list_in_use(self, data: bytes) -> None:
+        old = mine(_other_root().pem, name="old", status="retired")
+        assert verify(data, trust=store(old, mine())).state is State.TRUSTED_RETIRED
+
+    def test_whom_a_list_of_clocks_knows_is_nobody(self, data: bytes) -> None:
+        clock = mine(_other_root().pem, name="clock", kind="tsa")
+        assert verify(data, trust=store(clock, mine())).state is State.VALID
+
+
+def damaged(change: Callable[[bytearray], None]) -> bytes:
+    certificate = bytearray(pki().intermediate.certificate.public_bytes(serialization.Encoding.DER))
+    change(certificate)
+    return bytes(certificate)
+
+
+def _name(der: bytearray) -> None:
+    at = der.rindex(b"Test Organisation")
+    der[at : at + 3] = b"\xff\xfe\xff"
+
+
+def _version(der: bytearray) -> None:
+    der[der.index(b"\xa0\x03\x02\x01\x02") + 4] = 5
+
+
+class TestBadCertificates:
+    @pytest.mark.parametrize("change", [_name, _version])
+    @pytest.mark.parametrize("answers", [(), (b"",)], ids=["nothing stapled", "stapled"])
+    @pytest.mark.parametrize("at", [None, NOW], ids=["now", "at"])
+    def test_one_that_cannot_be_read_is_passed_over(
+        self, change: Callable[[bytearray], None], answers: Sequence[bytes], at: datetime | None
+    ) -> None:
+        who = stranger()
+        data = signed_with(who, {33: [*ders(who.chain_pem), damaged(change)]})
+        data = stapled(data, *(pki().ocsp_response(who.leaf, revoked=False) for _ in answers)) if answers else data
+        assert verify(data, trust=store(), at=at).state is State.VALID
+
+    def test_what_no_code_foresaw_costs_one_file(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fails(*_: object, **__: object) -> Verification:
+            raise ValueError("unforeseen")
+
+        monkeypatch.setattr("assay.provenance.many.verify", fails)
+        found = one("x.jpg", Ask(store()))
+        assert isinstance(found, Unverified)
+        assert (found.reason, found.path) == ("crashed", "x.jpg")
+
+    def test_the_others_in_a_folder_are_verified(self, tmp_path: Path) -> None:
+        who = stranger()
+        bad = stapled(signed_with(who, {33: [*ders(who.chain_pem), damaged(_name)]}), b"0")
+        for name, data in (("a.jpg", bad), ("b.jpg", plain())):
+            (tmp_path / name).write_bytes(data)
+        paths = [str(tmp_path / name) for name in ("a.jpg", "b.jpg")]
+        answers = [answer for _, answer in each_verified(paths, Ask(store()))]
+        assert [a.state for a in answers if isinstance(a, Verification)] == [State.VALID, State.TRUSTED]
