@@ -76,7 +76,7 @@ def setup(group: str | None) -> None:
 
 
 def demo() -> None:
-    """Make a forged sample, examine it, say where the report is."""
+    """Make a forged sample and examine it; sign another, strip it, and find its credentials again."""
     setup(None)
     say("Making a sample: a landscape, drawn by code, with a forged part")
     call(BIN / "python", "-m", "assay.testing", DEMO)
@@ -87,7 +87,27 @@ def demo() -> None:
     )  # fmt: skip
     if code != 1:
         sys.exit(f"The forged sample should have given exit code 1 (a claim of alteration); it gave {code}")
-    say("Open demo-report/report.html in a browser. The forged part is in demo-report/splice.mask.png.")
+    credentials()
+    say("Open demo-report/report.html in a browser: the forged part is in demo-report/splice.mask.png.")
+    say("And demo-report/found.html: the picture that had lost its credentials, laid over the one that was signed.")
+
+
+def credentials() -> None:
+    """The other half of the demonstration: sign a sample, strip it as a network would, find its credentials again."""
+    assay, root = BIN / "assay", "demo-report/desk/root.pem"
+    say("Signing the authentic sample with a certificate of its own, and a watermark that survives")
+    call(assay, "certificates", "create", "Demonstration desk", "-o", "demo-report/desk", "--force")
+    call(
+        assay, "sign", "demo-report/authentic.jpg", "-o", "demo-report/signed.jpg", "--identity", "demo-report/desk",
+        "--source", "digitalCreation", "--durable", "demo-report/manifests", "--force",
+    )  # fmt: skip
+    call(assay, "verify", "demo-report/signed.jpg", "--trust", root)
+    say("Stripping its metadata, cropping it and saving it anew, as a network would; then looking for its credentials")
+    call(BIN / "python", "-m", "assay.testing", DEMO, "--strip", "signed.jpg")
+    call(
+        assay, "recover", "demo-report/stripped.jpg", "--from", "demo-report/manifests", "--trust", root,
+        "--html", "demo-report/found.html",
+    )  # fmt: skip
 
 
 def lint() -> None:

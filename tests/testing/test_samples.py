@@ -14,7 +14,7 @@ from scipy import ndimage
 
 from assay import testing
 from assay.media import Media
-from assay.testing import forge
+from assay.testing import folder, forge
 from assay.testing.__main__ import main
 from assay.testing.camera import shoot
 
@@ -240,3 +240,11 @@ def test_the_folder_has_a_sample_of_each_kind_with_its_mask(
         assert (entry["mask"] is None) == (sample.mask is None)
         if sample.mask is not None:
             assert np.array_equal(np.array(Image.open(root / entry["mask"])) == 255, sample.mask)
+
+
+def test_stripping_leaves_a_smaller_picture_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(forge.authentic(5).data)
+    before, after = Image.open(tmp_path / "a.jpg"), Image.open(folder.strip(tmp_path, "a.jpg"))
+    kept = [side - side // 12 for side in before.size]
+    assert after.size == tuple(round(side * 0.75) for side in kept)
+    assert not after.getexif()

@@ -139,7 +139,8 @@ def facts(answer: Recovery) -> list[tuple[str, str]]:
     if best is not None:
         rows.append(("manifest", best.manifest_id))
     if answer.watermark:
-        chance = f"1 in 10{_raised(-answer.watermark.log10_false_alarm)}"
+        # No trial reaches so far out: what the model behind the bound says beyond that is not worth saying.
+        chance = f"1 in 10{_raised(min(20.0, -answer.watermark.log10_false_alarm))}"
         rows.append(("watermark", f"{answer.watermark.identifier}, no accident (the chance is below {chance})"))
     elif best is not None:
         rows.append(("watermark", "none found"))

@@ -52,4 +52,17 @@ def write(folder: str | PathLike[str], seed: int = 5) -> list[Path]:
     return paths
 
 
-__all__ = ["samples", "write"]
+def strip(folder: str | PathLike[str], name: str) -> Path:
+    """Do to a picture of ``folder`` what networks do: no metadata, a twelfth cut off at the left and the top, three
+    quarters of the size, JPEG quality 70. Writes ``stripped.jpg`` and returns its path.
+    """
+    picture = Image.open(Path(folder) / name).convert("RGB")
+    width, height = picture.size
+    cut = picture.crop((width // 12, height // 12, width, height))
+    small = cut.resize((round(cut.width * 0.75), round(cut.height * 0.75)), Image.Resampling.LANCZOS)
+    path = Path(folder) / "stripped.jpg"
+    small.save(path, "JPEG", quality=70)
+    return path
+
+
+__all__ = ["samples", "strip", "write"]
