@@ -3,6 +3,7 @@
 import contextlib
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -46,7 +47,8 @@ def each(
 
     ``work``, the items and the results cross a process border: all must pickle, and ``work`` must stand at the top of
     its module. An exception that ``work`` raises is raised here; :class:`Lost` stands for a worker that died.
-    ``tick`` is called a few times a second while an item is waited for, ``begin(*shared)`` once in each new worker.
+    ``tick`` is called a few times a second while an item is waited for, ``begin(*shared)`` once in each new worker;
+    what that raises is raised here in place of the first result.
     """
     context = multiprocessing.get_context("spawn")
     with (
@@ -76,7 +78,7 @@ class _Window(Generic[T]):
 
     def _add(self) -> None:
         for item in self._items:
-            self._futures.append(self._pool.schedule(self._work, args=(item,), timeout=self._seconds))
+            self._futures.append(self._pool.schedule(_packed, args=(self._work, item), timeout=self._seconds))
             return
 
     def next(self) -> Any:
@@ -93,7 +95,7 @@ class _Window(Generic[T]):
 def _await(future: Any, seconds: float, tick: Callable[[], object] | None) -> Any:
     while True:
         try:
-            return future.result(timeout=0.2)
+            return pickle.loads(future.result(timeout=0.2))  # noqa: S301 (our own worker's)
         except FutureTimeout:
             if not future.done():
                 if tick:
@@ -127,6 +129,32 @@ def _threads(jobs: int) -> Iterator[None]:
                 os.environ[name] = value
 
 
+_unready: Exception | None = None
+"""Why this worker could not begin."""
+
+
+def _packed(work: Callable[[Any], Any], item: Any) -> bytes:
+    """What comes of an item, as it crosses to the parent. Runs in the worker.
+
+    Packed here, since the pool would end with whatever cannot be: an exception that cannot be made again on the other
+    side, as many that libraries define, is told in words.
+    """
+    if _unready is not None:
+        raise _crossing(_unready)
+    try:
+        return pickle.dumps(work(item))
+    except Exception as error:
+        raise _crossing(error) from None
+
+
+def _crossing(error: Exception) -> Exception:
+    try:
+        again = pickle.loads(pickle.dumps(error))  # noqa: S301 (made here)
+    except Exception:
+        again = None
+    return error if type(again) is type(error) else RuntimeError(f"{type(error).__name__}: {error}")
+
+
 def _prepare(begin: Callable[..., None] | None, shared: tuple[Any, ...]) -> None:
     """Begin a worker: no more memory than allowed, no interrupt from the terminal (the parent stops it)."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -138,7 +166,11 @@ def _prepare(begin: Callable[..., None] | None, shared: tuple[Any, ...]) -> None
         soft = used + MEMORY
         resource.setrlimit(resource.RLIMIT_AS, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
     if begin:
-        begin(*shared)
+        global _unready  # noqa: PLW0603 (a worker begins once)
+        try:
+            begin(*shared)
+        except Exception as error:  # raised here it would end the worker, and its words with it
+            _unready = error
 
 
 __all__ = ["Lost", "each"]
