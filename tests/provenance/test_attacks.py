@@ -2,7 +2,7 @@
 
 import struct
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.x509 import ocsp
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from tests.provenance.pki import Issued, pki
 from tests.provenance.signed import mine, plain, stapled, store, with_cose
 from tests.provenance.test_chain import _other_root
@@ -111,3 +113,58 @@ class TestBadCertificates:
         paths = [str(tmp_path / name) for name in ("a.jpg", "b.jpg")]
         answers = [answer for _, answer in each_verified(paths, Ask(store()))]
         assert [a.state for a in answers if isinstance(a, Verification)] == [State.VALID, State.TRUSTED]
+
+
+class TestStapledAnswers:
+    """Whoever has the file can staple answers to it: they lie outside of what is signed."""
+
+    @staticmethod
+    def answer(by: Issued | None, *, revoked: bool = False, days: int = 0, reason: Any = None) -> bytes:
+        """What ``by`` (the authority itself when none) says of the test's signer, as of so many days from now."""
+        issuer = pki().intermediate
+        key: Any = serialization.load_pem_private_key(by.key_pem, None) if by else issuer.key
+        who = by.leaf if by else issuer.certificate
+        told = NOW + timedelta(days=days) - timedelta(hours=1)
+        builder = (
+            ocsp.OCSPResponseBuilder()
+            .add_response(
+                cert=pki().leaf, issuer=issuer.certificate, algorithm=hashes.SHA1(),
+                cert_status=ocsp.OCSPCertStatus.REVOKED if revoked else ocsp.OCSPCertStatus.GOOD,
+                this_update=told, next_update=told + timedelta(days=2),
+                revocation_time=told - timedelta(hours=1) if revoked else None, revocation_reason=reason,
+            )
+            .responder_id(ocsp.OCSPResponderEncoding.HASH, who)
+        )  # fmt: skip
+        builder = builder.certificates([who]) if by else builder
+        return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+
+    @staticmethod
+    def told(*answers: bytes) -> tuple[State, set[str]]:
+        found = verify(stapled(plain(), *answers), trust=store())
+        return found.state, {r.code for r in found.manifests[0].reasons if "ocsp" in r.code}
+
+    @pytest.mark.parametrize("revoked", [True, False])
+    @pytest.mark.parametrize("whose", ["the signer", "another customer", "a stranger"])
+    def test_by_nobody_who_may_give_it(self, whose: str, revoked: bool) -> None:
+        by = {
+            "the signer": Issued(pki().chain_pem, pki().key_pem, pki().leaf, "es256"),
+            "another customer": pki().issue("Neighbour"),
+            "a stranger": pki().issue(
+                "Stranger", issuer=_other_root(), intermediate=False, purposes=[ExtendedKeyUsageOID.OCSP_SIGNING]
+            ),
+        }[whose]
+        assert self.told(self.answer(by, revoked=revoked)) == (State.TRUSTED, {"assay.ocsp.ignored"})
+
+    @pytest.mark.parametrize("days", [-400, 400], ids=["out of date", "of the future"])
+    @pytest.mark.parametrize("responder", [True, False])
+    def test_good_counts_only_for_its_time(self, responder: bool, days: int) -> None:
+        by = pki().issue("Responder", purposes=[ExtendedKeyUsageOID.OCSP_SIGNING]) if responder else None
+        assert self.told(self.answer(by, days=days)) == (State.TRUSTED, {"assay.ocsp.ignored"})
+
+    def test_revoked_outweighs_good_in_any_order(self) -> None:
+        answers = [self.answer(None), self.answer(None, revoked=True)]
+        for order in (answers, answers[::-1]):
+            assert self.told(*order) == (State.BROKEN, {"signingCredential.ocsp.revoked"})
+
+    def test_revoked_counts_though_it_is_old(self) -> None:
+        assert self.told(self.answer(None, revoked=True, days=-400))[0] is State.BROKEN

@@ -52,6 +52,8 @@ INFORMATION = {
     "better than the signer's word.",
     "assay.expired_since": "The certificate has expired, and only a timestamp that any authority may have made says "
     "that it was valid when the file was signed: no list vouches for it now.",
+    "assay.ocsp.ignored": "An answer on revocation came with the signature and counts for nothing: it is out of date, "
+    "about another certificate, or by nobody who may give it.",
     "assay.trust.timestamp_list": "The certificate is known only to a list of time-stamping authorities, which vouches "
     "for times and for no signer.",
     "assay.manifest.unreferenced": "The file holds credentials that belong to no file that went into it.",

@@ -118,7 +118,7 @@ class _See:
             return self._answer(State.BROKEN, [ours("assay.unreadable", None)])
         label = text(raws[0].get("label"), 1000)
         now = datetime.now(UTC)
-        court = Court(self.trust, context, now, self.at, lambda: _store(reader, label))
+        court = Court(self.trust, context, now, self.at, lambda: _store(reader, label), self.online)
         chain = walk(raws, court, self.source.name)
         if self._only_header(raws[0], chain):
             reason = ours("assay.exclusion.covers_header", label)
