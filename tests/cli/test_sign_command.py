@@ -239,10 +239,59 @@ MISTAKES = {
     "in place and out": (["photo.jpg", "-o", "x.jpg", "--in-place", "-i", "desk"], "either --in-place or --output"),
     "standard input": (["-", "-o", "x.jpg", "-i", "desk"], "Standard input cannot be signed"),
     "no parent there": (["photo.jpg", "-o", "x.jpg", "-i", "desk", "--parent", "absent.jpg"], "no file absent.jpg"),
+    "the record over what is signed": (
+        ["photo.jpg", "-o", "x.jpg", "-i", "desk", "--json", "photo.jpg"], "written over photo.jpg, which is read",
+    ),
+    "the result over the parent": (
+        ["photo.jpg", "-o", "signed.jpg", "-i", "desk", "--parent", "signed.jpg", "--force"], "over signed.jpg, which",
+    ),
+    "two results in one place": (
+        ["photo.jpg", "-o", "x.c2pa", "-i", "desk", "--sidecar"], "Two results would be written to x.c2pa",
+    ),
+    "the record over the result": (
+        ["photo.jpg", "-o", "x.jpg", "-i", "desk", "--json", "./x.jpg"], "Two results would be written to x.jpg",
+    ),
+    "a store without a name": (["photo.jpg", "-o", "x.jpg", "-i", "desk", "--durable", ""], "--durable names no place"),
     "no passphrase": (
         ["photo.jpg", "-o", "x.jpg", "--certificate", "locked-chain.pem", "--key", "locked-key.pem"], "passphrase",
     ),
 }  # fmt: skip
+
+
+@pytest.mark.parametrize("how", [["--sidecar", "--force"], ["--sidecar", "--in-place"]])
+def test_a_sidecar_never_takes_the_place_of_its_picture(desk: Path, tmp_path: Path, how: list[str]) -> None:
+    photo = tmp_path / "photo.c2pa"
+    photo.write_bytes(sample("image/jpeg"))
+    done = assay(photo, "-i", "desk", "--source", "print", *how, cwd=desk)
+    assert done.returncode == 2
+    assert "is read: name another place" in done.stderr
+    assert photo.read_bytes() == sample("image/jpeg")
+
+
+def test_no_result_takes_the_place_of_another_picture_to_sign(desk: Path, tmp_path: Path) -> None:
+    there = tmp_path / "out" / "sub" / "a.jpg"
+    for path in (tmp_path / "in" / "sub" / "a.jpg", there):
+        path.parent.mkdir(parents=True)
+        path.write_bytes(sample("image/jpeg"))
+    asked = [tmp_path / "in", there, "-o", tmp_path / "out", "-i", "desk", "--source", "print", "--force"]
+    done = assay(*asked, cwd=desk)
+    assert (done.returncode, there.read_bytes()) == (2, sample("image/jpeg"))
+
+
+def test_in_place_through_a_link_signs_the_file_that_is_meant(desk: Path, tmp_path: Path) -> None:
+    photo, link = tmp_path / "photo.jpg", tmp_path / "link.jpg"
+    photo.write_bytes(sample("image/jpeg"))
+    link.symlink_to(photo)
+    assert assay(link, "-i", "desk", "--source", "print", "--in-place", cwd=desk).returncode == 0
+    assert link.is_symlink()
+    assert seen(photo, desk).state is State.TRUSTED
+
+
+def test_a_dry_run_makes_no_folders(desk: Path, tmp_path: Path) -> None:
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(sample("image/jpeg"))
+    done = assay(photo, "-o", f"{tmp_path}/new/", "-i", "desk", "--dry-run", cwd=desk)
+    assert (done.returncode, sorted(p.name for p in tmp_path.iterdir())) == (0, ["photo.jpg"])
 
 
 @pytest.mark.usefixtures("signed")

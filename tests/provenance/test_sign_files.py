@@ -120,6 +120,26 @@ class TestOneFile:
         sign_file(photo, out, who, CREATED)
         assert litter(photo.parent) == [alive.name]
 
+    def test_nobody_else_reads_what_is_not_finished_and_no_link_is_followed(self, photo: Path) -> None:
+        out, other = photo.with_name("out.jpg"), photo.with_name("other.txt")
+        other.write_bytes(b"precious")
+        outfile.part_of(out).symlink_to(other)
+        part = outfile.PartFile(out)
+        part.write(b"half")
+        assert part.path.stat().st_mode & 0o777 == 0o600
+        assert not part.path.is_symlink()
+        part.discard()
+        assert other.read_bytes() == b"precious"
+
+    @pytest.mark.parametrize("process", ["9" * 30, "\N{SUPERSCRIPT TWO}", "0", "-1", ""])
+    def test_names_that_no_process_gave_are_let_alone(self, photo: Path, who: Identity, process: str) -> None:
+        out = photo.with_name("out.jpg")
+        part = outfile.part_of(out)
+        strange = part.with_name(part.name.replace(str(os.getpid()), process))
+        strange.write_bytes(b"not ours")
+        sign_file(photo, out, who, CREATED)
+        assert strange.read_bytes() == b"not ours"
+
 
 class TestFullDisk:
     def limited(self, photo: Path, out: Path, room: int) -> subprocess.CompletedProcess[str]:
@@ -243,6 +263,16 @@ class TestMany:
         other = Journal(tmp_path / "out", claims_digest(Options(source_type="print"), who))
         assert other.find(tasks[0]) is None
         other.close()
+
+    @pytest.mark.parametrize("line", [b"[" * 100_000, b"\xff\xfe", b"{}", b'{"place": 1}', b"[]", b'"x"', b"1" * 9999])
+    def test_a_line_that_no_run_wrote_is_nothing(
+        self, tasks: list[Task], recipe: Recipe, tmp_path: Path, line: bytes
+    ) -> None:
+        (tmp_path / "out").mkdir(exist_ok=True)
+        (tmp_path / "out" / JOURNAL).write_bytes(line + b"\n")
+        journal = Journal(tmp_path / "out", claims_digest(CREATED, recipe.identity()))
+        assert journal.find(tasks[0]) is None
+        journal.close()
 
     def test_one_run_at_a_time(self, tmp_path: Path) -> None:
         first = Journal(tmp_path, "x")

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from assay.cli.identities import PassphraseFile, given_passphrase
 from assay.cli.outputs import emit, write
-from assay.cli.signing_plan import plan
+from assay.cli.signing_plan import keep_apart, plan
 from assay.errors import UsageError
 from assay.provenance import redact
 from assay.provenance.bulk import SECONDS, Journal, NotSigned, Recipe, Result, Task, claims_digest, run
@@ -144,8 +144,10 @@ def command(  # noqa: PLR0917 (typer reads the options from the signature)
     check(options)
     if fingerprint_only and durable is None:
         raise UsageError("--fingerprint-only goes with --durable.")
-    keeping = _keeping(durable, mark=not fingerprint_only) if durable else None
-    tasks, folder = plan(files, out, sidecar=sidecar, in_place=in_place, force=force)
+    keeping = _keeping(durable, mark=not fingerprint_only) if durable is not None else None
+    tasks, folder = plan(files, out, sidecar=sidecar, in_place=in_place, force=force, make=not dry_run)
+    record = Path(json_file) if json_file not in {None, "-"} else None
+    keep_apart(tasks, [path for path in (parent, *(ingredient or ())) if path], record)
     asked = Asked(options, keeping, tasks, folder, force, json_file, quiet)
     recipe, who = signer(identity, certificate, key, passphrase_file)
     for warning in who.warnings:
@@ -238,6 +240,8 @@ def _ask(what: str) -> bytes | None:
 def _keeping(store: str, *, mark: bool) -> "Keeping":
     from assay.provenance.durable import Keeping  # noqa: PLC0415 (brings the libraries that decode pictures)
 
+    if not store.strip():
+        raise UsageError("--durable names no place: give the folder of a store, or the URL of a service.")
     return Keeping(store, mark, os.environ.get(SECRET))
 
 

@@ -12,9 +12,10 @@ SIDECAR = ".c2pa"
 
 
 def plan(
-    files: Sequence[str], output: str | None, *, sidecar: bool, in_place: bool, force: bool
+    files: Sequence[str], output: str | None, *, sidecar: bool, in_place: bool, force: bool, make: bool = True
 ) -> tuple[list[Task], Path | None]:
-    """The tasks, and the folder that their journal goes into: none for one file. Makes no folder but that of outputs.
+    """The tasks, and the folder that their journal goes into: none for one file. Makes no folders but those of
+    outputs, and those only with ``make``.
 
     Raises UsageError.
     """
@@ -34,9 +35,12 @@ def plan(
             raise UsageError(f"{out} is a file; several files are signed into a folder")
         tasks = [_task(source, out / below, sidecar=sidecar) for source, below in sources]
         _distinct(tasks)
-        _make_folders(tasks)
+        if make:
+            _make_folders(tasks)
         return tasks, out
     source = sources[0][0]
+    if in_place and source.is_symlink():  # else the link would be replaced, and the file that is meant stay as it was
+        source = source.resolve()
     if out is None and not in_place and not sidecar:
         raise UsageError("Where to? Name a file with --output, or say --in-place.")
     task = _task(source, source if in_place else out, sidecar=sidecar)
@@ -92,6 +96,31 @@ def _free(task: Task, *, in_place: bool, force: bool) -> None:
             raise UsageError(f"There is no folder {path.parent}")
 
 
+def keep_apart(tasks: Sequence[Task], read: Sequence[Path], record: Path | None) -> None:
+    """Raises UsageError where something would be written over a file that is read (one to sign, or one of ``read``), or
+    over another result. ``record`` is where the record goes. Replacing a file by its own result is for :func:`plan`.
+    """
+    inputs = {_which(path): path for path in [*read, *(task.source for task in tasks)]}
+    outputs: dict[object, Path] = {}
+    written = [(task, path) for task in tasks for path in task.written]
+    for task, path in [*written, *([(None, record)] if record else [])]:
+        which = _which(path)
+        over = inputs.get(which)
+        if over is not None and not (task and path == task.out == task.source):
+            raise UsageError(f"{path} would be written over {over}, which is read: name another place")
+        if outputs.setdefault(which, path) is not path:
+            raise UsageError(f"Two results would be written to {path}: name another place")
+
+
+def _which(path: Path) -> object:
+    """The file itself, whatever name it has on whatever file system."""
+    try:
+        found = path.stat()
+    except OSError:
+        return os.path.realpath(path)
+    return found.st_dev, found.st_ino
+
+
 def _make_folders(tasks: Sequence[Task]) -> None:
     for folder in {path.parent for task in tasks for path in task.written}:
         try:
@@ -100,4 +129,4 @@ def _make_folders(tasks: Sequence[Task]) -> None:
             raise UsageError(f"The folder {folder} cannot be made: {error.strerror}") from None
 
 
-__all__ = ["SIDECAR", "plan"]
+__all__ = ["SIDECAR", "keep_apart", "plan"]

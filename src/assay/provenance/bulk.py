@@ -120,7 +120,8 @@ class Journal:
         self._found: dict[Path, SignedFile | None] = {}
         self._stream.seek(0)
         for line in self._stream:
-            with suppress(ValueError, TypeError, KeyError):  # the last line of a run that was killed
+            # The last line of a run that was killed, or what somebody else wrote.
+            with suppress(ValueError, TypeError, KeyError, RecursionError):
                 entry = json.loads(line)
                 self._lines[str(entry["place"])] = entry
         self._stream.seek(0, os.SEEK_END)

@@ -4,8 +4,10 @@ import errno
 import hashlib
 import io
 import os
+import re
 import shutil
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,9 @@ class PartFile(io.FileIO):
         self.path = part_of(final)
         self.error: OSError | None = None
         try:
-            super().__init__(self.path, "w+b")
+            # What has this name was left by a process of the same number, or laid there by a stranger.
+            self.path.unlink(missing_ok=True)
+            super().__init__(self.path, "w+b", opener=_private)
         except OSError as error:
             raise refusal(error, final) from None
 
@@ -57,6 +61,11 @@ class PartFile(io.FileIO):
         self.path.unlink(missing_ok=True)
 
 
+def _private(path: str, flags: int) -> int:
+    """Open a new file that nobody else may read: what it becomes may not be for all, and a link is not followed."""
+    return os.open(path, flags | os.O_EXCL, 0o600)
+
+
 def part_of(final: Path) -> Path:
     """Where this process writes a file that is to be at ``final``."""
     return final.parent / f".{_key(final)}.{os.getpid()}{ENDING}"
@@ -84,8 +93,9 @@ def sweep(finals: Iterable[Path]) -> None:
     for folder, keys in wanted.items():
         for path in folder.glob(f".*{ENDING}"):
             key, _, process = path.name[1 : -len(ENDING)].rpartition(".")
-            if key in keys and process.isdigit() and not _lives(int(process)):
-                path.unlink(missing_ok=True)
+            if key in keys and re.fullmatch(r"[1-9][0-9]{0,8}", process) and not _lives(int(process)):
+                with suppress(OSError):  # another person's, in a folder of several
+                    path.unlink()
 
 
 def refusal(error: OSError, final: Path) -> ProvenanceError:
