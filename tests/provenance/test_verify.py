@@ -423,11 +423,13 @@ def test_many_files_each_in_a_worker(tmp_path: Path) -> None:
 def test_an_old_kind_of_timestamp_keeps_no_expired_certificate_alive(monkeypatch: pytest.MonkeyPatch) -> None:
     """The library takes a timestamp of a version 1 claim from any authority ("legacy")."""
     from assay.provenance import claims
+    from assay.provenance.cose import Header
     from assay.provenance.judge import Court
 
     court = Court(store(), None, NOW + timedelta(days=4000), None, lambda: None)
-    expired = pki().leaf.public_bytes(serialization.Encoding.DER)
-    monkeypatch.setattr(Court, "header", lambda self, label: _header(expired))
+    chain = x509.load_pem_x509_certificates(pki().chain_pem)
+    ders = tuple(c.public_bytes(serialization.Encoding.DER) for c in chain)
+    monkeypatch.setattr(Court, "header", lambda self, label: Header(ders, ()))
     results = {
         "success": [
             {"code": "signingCredential.trusted", "explanation": "found in [urn:assay:trust:mine] trust anchors"},
@@ -440,9 +442,3 @@ def test_an_old_kind_of_timestamp_keeps_no_expired_certificate_alive(monkeypatch
     assert {"assay.legacy_timestamp", "assay.expired_since"} <= {r.code for r in judged.reasons}
     younger = replace(court, now=NOW)
     assert younger.judge("x", {}, claims.reasons(results, "x")).state is State.TRUSTED
-
-
-def _header(der: bytes) -> Any:
-    from assay.provenance.cose import Header
-
-    return Header((der,), ())

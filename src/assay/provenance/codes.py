@@ -56,6 +56,8 @@ INFORMATION = {
     "about another certificate, or by nobody who may give it.",
     "assay.trust.timestamp_list": "The certificate is known only to a list of time-stamping authorities, which vouches "
     "for times and for no signer.",
+    "assay.trust.path": "A list knows an authority above the signer, but a certificate on the way is not fit for it, "
+    "or the signer's is for another purpose than signing.",
     "assay.manifest.unreferenced": "The file holds credentials that belong to no file that went into it.",
     "assay.reasons.more": "There are more remarks of this kind than are shown.",
 }

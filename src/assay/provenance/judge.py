@@ -145,14 +145,20 @@ class Court:
         return bool(chain) and within(chain[0], self.now)
 
     def _which(self, label: str, reasons: list[Reason], when: datetime) -> TrustList | None:
-        """The best list that vouches for the signer. Where several do, the library names one at random."""
+        """The best list that vouches for the signer: where several do, the library names one at random. The path to it
+        is looked at a second time here, as the library overlooks what may forbid it.
+        """
+        chain = self.header(label).chain
+        if chain or not self._compressed(label):
+            return listed(chain, self.trust, when)
         detail = next((r.detail for r in reasons if r.code == TRUSTED), "")
-        found = _FOUND_IN.search(detail)
-        named = self.trust.of_uri(found.group(1)) if found else None
-        if named and named.kind == "claim" and not named.retired:
-            return named
-        better = listed(self.header(label).chain, self.trust, when)
-        return better or (named if named and named.kind == "claim" else None)
+        named = _named(detail, self.trust)
+        return named if named and named.kind == "claim" else None
+
+    def _compressed(self, label: str) -> bool:
+        """Whether a manifest is compressed, so that its certificates can be read by the library alone."""
+        manifest = self.store[2].get(label)
+        return manifest is not None and manifest.uuid == boxes.COMPRESSED_MANIFEST
 
     def _as_of(self, at: datetime, label: str, made: Judgement) -> None:
         """Judge the certificate for another time than now, as nothing shows when it was used."""
@@ -178,11 +184,19 @@ class Court:
             return
         mine = {"assay.expired_since"} & before.keys()
         if TRUSTED in before and self.at is None and not mine:
-            made.reasons.append(ours("assay.trust.timestamp_list", label, before[TRUSTED].detail))
+            named = _named(before[TRUSTED].detail, self.trust)
+            code = "assay.trust.timestamp_list" if named and named.kind == "tsa" else "assay.trust.path"
+            made.reasons.append(ours(code, label, before[TRUSTED].detail))
         if TRUSTED in before or UNTRUSTED in before:
             names = ", ".join(x.title for x in self.trust.claims()) or "none"
             says = f"The signer's certificate leads to no trust list in use (looked at: {names})."
             made.reasons.insert(0, ours(UNTRUSTED, label, "", says=says))
+
+
+def _named(detail: str, trust: TrustStore) -> TrustList | None:
+    """The list that the library names in its answer."""
+    found = _FOUND_IN.search(detail)
+    return trust.of_uri(found.group(1)) if found else None
 
 
 def _time(value: str | None) -> datetime | None:

@@ -11,11 +11,20 @@ from functools import lru_cache
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
+from cryptography.x509.oid import ExtensionOID
 
+from assay.provenance.engine import EKU
 from assay.provenance.trust import TrustList, TrustStore
 
 MAX_PATH = 8
 """Certificates between a signer's and an anchor."""
+
+_NAMES = ExtensionOID.NAME_CONSTRAINTS
+_UNDERSTOOD = frozenset({
+    ExtensionOID.BASIC_CONSTRAINTS, ExtensionOID.KEY_USAGE, ExtensionOID.EXTENDED_KEY_USAGE,
+    ExtensionOID.SUBJECT_ALTERNATIVE_NAME, ExtensionOID.CERTIFICATE_POLICIES,
+})  # fmt: skip
+"""What an authority's certificate may insist on."""
 
 
 def listed(chain: Iterable[bytes], trust: TrustStore, when: datetime) -> TrustList | None:
@@ -28,7 +37,9 @@ def listed(chain: Iterable[bytes], trust: TrustStore, when: datetime) -> TrustLi
     parsed = [first, *(c for c in others if c is not None)]
     fingerprint = hashlib.sha256(_der(parsed[0])).digest()
     for candidate in trust.claims():
-        if fingerprint in allowed(candidate) or _leads(parsed, anchors(candidate.pem), when):
+        if fingerprint in allowed(candidate):
+            return candidate
+        if _may_sign(first) and _leads(parsed, anchors(candidate.pem), when):
             return candidate
     return None
 
@@ -105,8 +116,24 @@ def _leads(chain: list[x509.Certificate], roots: tuple[x509.Certificate, ...], w
     return False
 
 
+def _may_sign(certificate: x509.Certificate) -> bool:
+    """Whether a certificate is one for signing claims. The library lets those of clocks and responders pass too, which
+    the same authorities hand out.
+    """
+    try:
+        usages = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return False
+    return any(usage.dotted_string in EKU for usage in usages)
+
+
 def _authority(certificate: x509.Certificate, when: datetime, depth: int) -> bool:
-    """Whether this may issue certificates at ``when``, with ``depth`` authorities below it."""
+    """Whether this may issue certificates at ``when``, with ``depth`` authorities below it. One that limits the names
+    it may certify, or says what is not understood here and must be, may not: nobody checked.
+    """
+    for extension in certificate.extensions:
+        if extension.oid == _NAMES or (extension.critical and extension.oid not in _UNDERSTOOD):
+            return False
     try:
         constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
         usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value

@@ -12,7 +12,7 @@ MAX_FIRST = 40
 _FIRST = (
     "assay.at", "assay.expired_since", "assay.legacy_timestamp", "assay.trust.timestamp_list", "timeStamp.trusted",
     "timeStamp.untrusted", "timeStamp.mismatch", "assay.no_timestamp", "signingCredential.ocsp.notRevoked",
-    "assay.ocsp.ignored", "assay.manifest.unreferenced",
+    "assay.ocsp.ignored", "assay.trust.path", "assay.manifest.unreferenced",
 )  # fmt: skip
 
 
