@@ -160,7 +160,8 @@ class TestOneFile:
         done = assay("side.jpg", "-i", "desk", "--source", "digitalCapture", "--sidecar", cwd=desk)
         assert "Signed and verified: side.c2pa" in done.stdout
         assert (desk / "side.jpg").read_bytes() == sample("image/jpeg")
-        done = assay("side.jpg", "-o", "copy.jpg", "-i", "desk", "--source", "print", "--sidecar", cwd=desk)
+        (desk / "apart.jpg").write_bytes(sample("image/jpeg"))
+        done = assay("apart.jpg", "-o", "copy.jpg", "-i", "desk", "--source", "print", "--sidecar", cwd=desk)
         assert (desk / "copy.jpg").read_bytes() == sample("image/jpeg")
         assert (desk / "copy.c2pa").is_file()
 
@@ -273,7 +274,17 @@ def test_no_result_takes_the_place_of_another_picture_to_sign(desk: Path, tmp_pa
     for path in (tmp_path / "in" / "sub" / "a.jpg", there):
         path.parent.mkdir(parents=True)
         path.write_bytes(sample("image/jpeg"))
-    asked = [tmp_path / "in", there, "-o", tmp_path / "out", "-i", "desk", "--source", "print", "--force"]
+    asked: list[str | Path] = [
+        tmp_path / "in",
+        there,
+        "-o",
+        tmp_path / "out",
+        "-i",
+        "desk",
+        "--source",
+        "print",
+        "--force",
+    ]
     done = assay(*asked, cwd=desk)
     assert (done.returncode, there.read_bytes()) == (2, sample("image/jpeg"))
 
@@ -317,6 +328,12 @@ def test_a_passphrase_from_a_file_or_the_environment_and_never_in_what_is_printe
     assert "does not open the private key" in wrong.stderr
     for done in (by_file, by_environment, wrong):
         assert "horse" not in done.stdout + done.stderr
+
+
+def test_a_passphrase_in_another_encoding_is_a_wrong_one(desk: Path) -> None:
+    chosen = ["--certificate", "locked-chain.pem", "--key", "locked-key.pem", "--source", "print"]
+    done = assay("photo.jpg", "-o", "x.jpg", *chosen, cwd=desk, ASSAY_PASSPHRASE="\udcff")
+    assert (done.returncode, done.stderr) == (2, "assay: The passphrase does not open the private key\n")
 
 
 def test_warns_of_a_key_that_others_can_read(desk: Path, tmp_path: Path) -> None:

@@ -73,6 +73,24 @@ class TestOneFile:
         assert state(source, beside) is State.TRUSTED
         assert sorted(p.name for p in tmp_path.iterdir()) == ["media", "media.c2pa"]
 
+    def test_credentials_beside_the_file_are_not_left_behind_silently(self, photo: Path, who: Identity) -> None:
+        sign_file(photo, None, who, CREATED, sidecar=photo.with_suffix(".c2pa"))
+        out = photo.with_name("out.jpg")
+        with pytest.raises(ProvenanceError, match=r"beside it, in photo\.c2pa") as caught:
+            sign_file(photo, out, who)
+        assert (caught.value.reason, out.exists()) == ("history", False)
+        made = sign_file(photo, out, who, Options(over_broken=True))
+        assert "this record does not hold them" in made.signed.remarks[0]
+
+    @pytest.mark.parametrize("content", [b"", b"rubbish"])
+    def test_a_sidecar_of_another_file_is_nothing_to_it(self, photo: Path, who: Identity, content: bytes) -> None:
+        other = photo.with_suffix(".png")
+        other.write_bytes(sample("image/png"))
+        sign_file(other, None, who, CREATED, sidecar=photo.with_suffix(".c2pa"))
+        sign_file(photo, photo.with_name("out.jpg"), who, CREATED)
+        photo.with_suffix(".c2pa").write_bytes(content)
+        assert sign_file(photo, photo.with_name("out.jpg"), who, CREATED).signed.remarks == ()
+
     def test_a_sidecar_and_a_copy(self, photo: Path, who: Identity) -> None:
         out, beside = photo.with_name("copy.jpg"), photo.with_name("copy.c2pa")
         sign_file(photo, out, who, CREATED, sidecar=beside)

@@ -218,7 +218,7 @@ def signer(
 
     def passphrase() -> bytes | None:
         told = given_passphrase(passphrase_file)
-        given["passphrase"] = told.encode() if told else _ask("Passphrase of the private key")
+        given["passphrase"] = told.encode("utf-8", "surrogateescape") if told else _ask("Passphrase of the private key")
         return given["passphrase"]
 
     def pin() -> bytes | None:

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import msgspec
@@ -11,11 +12,13 @@ from c2pa import C2paError, Context, Reader
 from assay.errors import MediaError, ProvenanceError
 from assay.media import jpeg
 from assay.provenance.model import State
+from assay.provenance.softbindings import MAX_BYTES
 from assay.provenance.trust import TrustStore
 from assay.provenance.verify import verify
 
 HEADER = 1 << 16
 """Bytes of a JPEG in which its scan must begin for it to be plain."""
+SIDECAR = ".c2pa"
 _APP1 = 0xE1
 _NOT_PLAIN = {0xEB, *range(0xC2, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0)}
 """APP11, and the frames that may have several scans with segments between them."""
@@ -105,4 +108,38 @@ def judge(history: History, whose: str, *, over_broken: bool) -> tuple[str, ...]
     return ()
 
 
-__all__ = ["History", "judge", "read"]
+def beside(source: Path, stream: BinaryIO, mime: str, ctx: Context, *, over_broken: bool) -> tuple[str, ...]:
+    """What the signer must know of credentials that lie beside the file (``photo.c2pa``) and are about these bytes.
+
+    The library takes a parent's history from inside a file alone. Raises ProvenanceError (``history``) unless
+    ``over_broken``, since signing would leave them behind.
+    """
+    sidecar = source.with_suffix(SIDECAR)
+    if sidecar == source or not sidecar.is_file() or not _about(sidecar, stream, mime, ctx):
+        return ()
+    if not over_broken:
+        raise ProvenanceError(
+            f"{source} has credentials beside it, in {sidecar.name}, and signing would leave them behind. Get it with "
+            "its credentials inside, or say --over-broken to sign without them.",
+            "history",
+        )
+    return (f"{source} has credentials beside it, in {sidecar.name}; this record does not hold them.",)
+
+
+def _about(sidecar: Path, stream: BinaryIO, mime: str, ctx: Context) -> bool:
+    """Whether the manifest in a sidecar is bound to these bytes: ``photo.c2pa`` may be that of ``photo.png``."""
+    try:
+        with sidecar.open("rb") as opened:
+            manifest = opened.read(MAX_BYTES)
+        stream.seek(0)
+        with Reader(mime, stream, manifest, context=ctx) as reader:
+            results = reader.get_validation_results() or {}
+    except (C2paError, OSError):
+        return False
+    finally:
+        stream.seek(0)
+    found = (results.get("activeManifest") or {}).get("success") or ()
+    return any(str(one.get("code")).endswith("Hash.match") for one in found)
+
+
+__all__ = ["History", "beside", "judge", "read"]

@@ -131,11 +131,14 @@ def prepare(
     options = replace(options, embed=options.embed and sidecar is None, opened=options.opened or source.name)
     outfile.sweep([p for p in (out, sidecar) if p])
     with _reading(source) as stream:
+        ctx = library.tools.context(identity, thumbnail=options.thumbnail)
+        left = history.beside(source, stream, kind_of(stream), ctx, over_broken=options.over_broken)
         part = outfile.PartFile(final)
         beside: outfile.PartFile | None = None
         try:
             try:
                 signed = making(stream, part, identity, options)
+                signed = replace(signed, remarks=(*left, *signed.remarks))
             except AssayError:
                 if part.error is None:
                     raise

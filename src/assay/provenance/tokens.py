@@ -108,7 +108,7 @@ def _key(pkcs11: Any, where: Place, module: Path, pin: bytes | None) -> Any:
         return session.get_key(object_class=pkcs11.ObjectClass.PRIVATE_KEY, id=where.id, **wanted)
     except errors.NoSuchToken:
         raise ProvenanceError(f"There is no token {named} in the module {module}.", "missing") from None
-    except (errors.PinIncorrect, errors.PinInvalid, errors.PinLenRange):
+    except (errors.PinIncorrect, errors.PinInvalid, errors.PinLenRange, UnicodeDecodeError):
         raise ProvenanceError(f"The token {named} does not take this PIN.", "passphrase") from None
     except errors.PinLocked:
         raise ProvenanceError(f"The token {named} is locked after too many wrong PINs.", "passphrase") from None
