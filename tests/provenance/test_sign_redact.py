@@ -3,6 +3,7 @@
 import io
 import json
 import struct
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -265,6 +266,56 @@ class TestJpeg:
     def test_bytes_past_the_end_of_a_dataset_do_no_harm(self) -> None:
         cut = b"\x1c\x02\x5a\x40\x00Rotter"
         assert packets.iptc(cut, frozenset(["location"])) == cut[:5] + b" " * 6
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        'xmlns:d="http://www.dji.com/drone-dji/1.0/" d:GpsLatitude="52.1TRACE" d:GpsLongtitude="4.1TRACE"',
+        'xmlns:d="http://www.dji.com/drone-dji/1.0/" d:Latitude="52.1TRACE" d:RelativeAltitude="+9TRACE"',
+        'xmlns:geo="http://www.w3.org/2003/01/geo/wgs84_pos#" geo:lat="52.1TRACE" geo:long="4.1TRACE"',
+    ],
+)
+@pytest.mark.parametrize("kind", ["GPS", "location"])
+def test_the_place_in_other_vocabularies_goes_too(held: str, kind: str) -> None:
+    packet = (
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        f'<rdf:Description {held} rdf:about="" xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:Rating="4"/></rdf:RDF>'
+        "</x:xmpmeta>" + " " * 200
+    ).encode()
+    out = packets.xmp(packet, frozenset([kind]))
+    assert b"TRACE" in packet
+    assert b"TRACE" not in out
+    assert b"Rating" in out
+
+
+def test_what_nothing_leads_to_in_exif_goes_with_the_rest() -> None:
+    block = bytearray(exif_block() + b"PLACE-OF-BEFORE")
+    block[180:190] = b"ORPHANED 1"
+    assert b"MAKER-OF-CAMERAS" in block
+    blank(block, frozenset(["GPS"]))
+    assert not any(trace in block for trace in (b"PLACE-OF-BEFORE", b"ORPHANED", LATITUDE))
+    assert b"MAKER-OF-CAMERAS" in block
+    assert b"NOTE-OF-THE-MAKER-0123456789" in block
+
+
+@pytest.mark.parametrize("chunk", [b"tEXt", b"zTXt"])
+def test_a_packet_of_png_where_it_does_not_belong(chunk: bytes) -> None:
+    packed = zlib.compress(xmp_packet(), 0)
+    body = chunk + b"XML:com.adobe.xmp\0" + (b"\0" + packed if chunk == b"zTXt" else xmp_packet())
+    plain = picture("image/png", PIXELS)
+    made = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    source = plain[:33] + made + plain[33:]
+    assert b"52,22.2N" in source
+    assert redact.from_bytes(source, "image/png", ["GPS"]) == plain
+
+
+@pytest.mark.parametrize("mime", ["image/png", "image/webp"])
+def test_what_follows_the_picture_is_refused(mime: str) -> None:
+    plain = picture(mime, PIXELS)
+    assert redact.from_bytes(plain + bytes(7), mime, ["GPS"]) == plain + bytes(7)
+    with pytest.raises(ProvenanceError, match="past the end of its picture"):
+        redact.from_bytes(plain + jpeg(), mime, ["GPS"])
 
 
 def test_a_compressed_packet_of_png() -> None:

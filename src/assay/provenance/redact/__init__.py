@@ -22,9 +22,12 @@ KINDS: Mapping[str, str] = {
 }
 """Names that ``--redact`` knows."""
 
+_GPS = r"\w*(GPS|Latitude|Longitude)\w*"
 _KEYS = {
-    "GPS": re.compile(r"GPS\w*"),
-    "location": re.compile(r"GPS\w*|City|State|Country|CountryCode|Location|Location(Shown|Created)|Sublocation"),
+    "GPS": re.compile(_GPS, re.IGNORECASE),
+    "location": re.compile(
+        rf"{_GPS}|City|State|Country|CountryCode|(content)?Location|Location(Shown|Created)|Sublocation", re.IGNORECASE
+    ),
     "serial": re.compile(r"\w*SerialNumber|\w*OwnerName"),
 }
 _METADATA = re.compile(r"(stds\.exif|stds\.iptc|c2pa\.metadata|cawg\.metadata|stds\.schema-org\.\w+)(\.\w+)*(__\d+)?")

@@ -12,8 +12,8 @@ from assay.provenance.redact import packets
 
 ORIENTATION, GPS, EXIF, INTEROP = 0x0112, 0x8825, 0x8769, 0xA005
 XMP, IPTC, PHOTOSHOP = 700, 33723, 34377
-SERIAL = frozenset([0x927C, 0xA430, 0xA431, 0xA435, 0xC62F])
-"""Maker's note, owner, body and lens serial numbers, DNG's serial number."""
+SERIAL = frozenset([0x927C, 0xA430, 0xA431, 0xA435, 0xC62F, 0xC634])
+"""Maker's note, owner, body and lens serial numbers, DNG's serial number and its copy of the maker's note."""
 
 STRUCTURE = frozenset([
     *range(254, 260), 262, 263, 266, 273, 274, 277, 278, 279, 280, 281, 282, 283, 284, 292, 293, 296, 301, 317, 318,
@@ -54,6 +54,8 @@ def blank(block: bytearray, kinds: frozenset[str], *, whole_file: bool = False) 
         _drop(block, tiff.order, directory, gone[directory.offset], last=thumbnails and directory.name == "IFD0")
     for start, end in wipe:
         block[start:end] = bytes(end - start)
+    if not whole_file and any(gone.values()):
+        _empty_gaps(block, [(0, 8), *keep])
     for directory in directories:
         _inner_blocks(block, directory, gone[directory.offset], kinds)
 
@@ -98,6 +100,17 @@ def _apart(wipe: list[tuple[int, int]], keep: list[tuple[int, int]], size: int) 
                     "The EXIF of the file is tangled: what is to go lies over what is to stay.", "unsupported"
                 )
             reach[wiped] = max(reach[wiped], end)
+
+
+def _empty_gaps(block: bytearray, keep: list[tuple[int, int]]) -> None:
+    """Blank what nothing leads to: what other programs took out may lie there still. Not for a TIFF file, where parts
+    of the picture may be led to in ways that are not known here.
+    """
+    at = 0
+    for start, end in sorted([*keep, (len(block), len(block))]):
+        if start > at:
+            block[at:start] = bytes(start - at)
+        at = max(at, end)
 
 
 def _drop(block: bytearray, order: str, directory: Directory, tags: set[int], *, last: bool) -> None:

@@ -6,7 +6,7 @@ import zlib
 
 from assay.errors import MediaError, ProvenanceError
 from assay.media import Limits, jpeg, png, riff
-from assay.media.container import inflate
+from assay.media.container import Container, inflate
 from assay.provenance.redact import packets
 from assay.provenance.redact.directories import blank
 
@@ -19,7 +19,8 @@ _EXTENDED_HEAD = len(_EXTENDED) + 40
 _MAX_TAIL = 64
 """JPEGs in the tail of another that are looked into."""
 _RAW = re.compile(r"Raw profile type (exif|app1|xmp|iptc|8bim)", re.IGNORECASE)
-_TEXT = {"GPS": r"(exif:)?GPS.*", "location": r"(exif:)?GPS.*|Location|City|Country", "EXIF": r"exif:.*"}
+_GPS = r"(exif:)?GPS.*|Latitude|Longitude|Altitude"
+_TEXT = {"GPS": _GPS, "location": rf"{_GPS}|Location|City|Country", "EXIF": r"exif:.*"}
 
 
 def clean(data: bytes, mime: str, kinds: frozenset[str]) -> bytes:
@@ -52,7 +53,7 @@ def _jpeg(data: bytes, kinds: frozenset[str]) -> bytes:
         except MediaError:  # three bytes that only look like a JPEG
             end = at + 3
     tail = bytes(out[_end(data) :])
-    if b"ftyp" in tail or b"Exif\0\0" in data[end:]:
+    if b"ftyp" in tail or any(mark in data[end:] for mark in (_EXIF, _XMP, _PHOTOSHOP)):
         raise ProvenanceError(
             "The JPEG carries a film or another file in its tail, with metadata that cannot be taken out here: remove "
             "it first.", "unsupported",
@@ -94,8 +95,18 @@ def _stream(out: bytearray, data: bytes, start: int, kinds: frozenset[str]) -> i
     return end
 
 
+def _no_tail(data: bytes, container: Container) -> None:
+    """Raises ProvenanceError where a file goes on past its end: with another file, or the rest of a larger one."""
+    if data[container.end :].strip(b"\0"):
+        raise ProvenanceError(
+            "The file goes on past the end of its picture, with data that cannot be taken apart here: remove it first.",
+            "unsupported",
+        )
+
+
 def _png(data: bytes, kinds: frozenset[str]) -> bytes:
     container = png.parse(data, Limits()).container
+    _no_tail(data, container)
     pieces: list[bytes] = []
     for part in container.parts:
         raw = data[part.offset : part.offset + part.length]
@@ -117,10 +128,12 @@ def _chunk(name: str, body: bytes, kinds: frozenset[str]) -> bytes | None:
         blank(inner, kinds)
         return prefix + bytes(inner)
     keyword = body.split(b"\0", 1)[0].decode("latin-1")
-    if _RAW.fullmatch(keyword) or any(re.fullmatch(_TEXT[k], keyword) for k in kinds if k in _TEXT):
+    if _RAW.fullmatch(keyword) or any(re.fullmatch(_TEXT[k], keyword, re.IGNORECASE) for k in kinds if k in _TEXT):
         return None
-    if keyword != "XML:com.adobe.xmp" or name != "iTXt":
+    if keyword != "XML:com.adobe.xmp":
         return body
+    if name != "iTXt":  # not where XMP belongs, but readers take it from there
+        return None
     head, packed = body[: len(keyword) + 1], body[len(keyword) + 1 : len(keyword) + 2] == b"\1"
     pieces = body[len(head) + 2 :].split(b"\0", 2)
     if len(pieces) < 3:
@@ -131,7 +144,9 @@ def _chunk(name: str, body: bytes, kinds: frozenset[str]) -> bytes | None:
 
 def _webp(data: bytes, kinds: frozenset[str]) -> bytes:
     out = bytearray(data)
-    for part in riff.parse(data, Limits()).container.parts:
+    container = riff.parse(data, Limits()).container
+    _no_tail(data, container)
+    for part in container.parts:
         size = int.from_bytes(data[part.offset + 4 : part.offset + 8], "little")
         start = part.offset + 8
         body = data[start : start + size]

@@ -18,10 +18,13 @@ _PLACES = {2: {26, 27, 90, 92, 95, 100, 101}}
 _THUMBNAILS = {0x0409, 0x040C}
 _CAPTION_DIGEST = 0x0425
 
+_GPS = r"\w+:\w*(?i:GPS|Latitude|Longt?itude|Altitude)\w*|other:(lat|lon|long|alt|lat_long)"
+"""Whatever the vocabulary: drones have their own, with a misspelling of their own; ``geo:lat`` is the W3C's."""
+
 _NAMES: dict[str, re.Pattern[str]] = {
-    "GPS": re.compile(r"\w+:GPS\w*"),
+    "GPS": re.compile(_GPS),
     "location": re.compile(
-        r"\w+:GPS\w*|photoshop:(City|State|Country)|Iptc4xmpCore:(Location|CountryCode)|"
+        rf"{_GPS}|photoshop:(City|State|Country)|Iptc4xmpCore:(Location|CountryCode)|"
         r"Iptc4xmpExt:Location(Shown|Created)"
     ),
     "serial": re.compile(r"\w+:\w*(SerialNumber|OwnerName)"),
