@@ -121,7 +121,6 @@ class Pki:
                 revocation_reason=x509.ReasonFlags.key_compromise if revoked else None,
             )
             .responder_id(ocsp.OCSPResponderEncoding.HASH, issuer.certificate)
-            .certificates([issuer.certificate])
             .sign(issuer.key, hashes.SHA384())
             .public_bytes(serialization.Encoding.DER)
         )

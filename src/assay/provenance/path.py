@@ -144,6 +144,7 @@ def _authority(certificate: x509.Certificate, when: datetime, depth: int) -> boo
     return (constraints.path_length is None or constraints.path_length >= depth) and _valid(certificate, when)
 
 
+@lru_cache(maxsize=1024)  # the same few certificates stand above the files of a folder; a check takes a millisecond
 def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     try:
         certificate.verify_directly_issued_by(issuer)
@@ -156,6 +157,7 @@ def _valid(certificate: x509.Certificate, when: datetime) -> bool:
     return certificate.not_valid_before_utc <= when <= certificate.not_valid_after_utc
 
 
+@lru_cache(maxsize=256)
 def load(der: bytes) -> x509.Certificate | None:
     """A certificate, or None for bytes that are none. A certificate is parsed bit by bit, when it is asked: all that
     is asked of it anywhere is asked here, so that a stranger's bad one raises nothing later.
