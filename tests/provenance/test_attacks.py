@@ -18,7 +18,7 @@ from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from tests.provenance.pki import Issued, pki, remade
 from tests.provenance.samples import sample
-from tests.provenance.signed import mine, plain, stapled, store, tampered, with_cose
+from tests.provenance.signed import mine, plain, sign, stapled, store, tampered, with_cose
 from tests.provenance.test_chain import _other_root
 
 from assay.provenance import engine
@@ -232,3 +232,19 @@ class TestStapledAnswers:
 
     def test_revoked_counts_though_it_is_old(self) -> None:
         assert self.told(self.answer(None, revoked=True, days=-400))[0] is State.BROKEN
+
+
+def test_taking_out_what_was_said_of_a_broken_part_is_told() -> None:
+    """The library allows it, and nothing else of the broken part is left in the file."""
+    first, _ = sign(parts=[("sky", tampered(plain()))])
+    assert verify(first, trust=store()).laundered
+    uri = f"self#jumbf=/c2pa/{verify(first, trust=store()).manifests[0].label}/c2pa.assertions/c2pa.ingredient.v3"
+    action = {"action": "c2pa.redacted", "reason": "c2pa.PII.present", "parameters": {"redacted": uri}}
+    washed, _ = sign(first, parent=first, definition={"redactions": [uri]}, actions=[action])
+    found = verify(washed, trust=store())
+    assert found.manifests[0].redacted == (uri,)
+    assert found.says.endswith(
+        "What was said of 1 file that went in was removed: nothing tells whether that was sound."
+    )
+    assert "assay.ingredient.redacted" in {r.code for r in found.reasons}
+    assert "assay.ingredient.redacted" not in {r.code for r in verify(first, trust=store()).reasons}

@@ -41,12 +41,15 @@ class Link:
 
 @dataclass
 class Chain:
-    """All manifests, the active one first, with the verdict over them."""
+    """All manifests, the active one first, with the verdict over them. ``bare`` counts the files that went in without
+    credentials, ``hidden`` those of which the statement was removed later (redacted).
+    """
 
     manifests: tuple[Manifest, ...]
     state: State
     broken: tuple[Link, ...] = ()
     bare: int = 0
+    hidden: int = 0
     active: Judgement = field(default_factory=lambda: Judgement([]))
 
 
@@ -77,10 +80,14 @@ def walk(raws: list[Raw], court: Court, name: str) -> Chain:
         if not link.failures and link.child:
             link.failures = judged[link.child].failures or tuple(recorded.get(link.child, ()))
     active = judged[first]
+    hidden = sum(claims.hides(by_label[label]) for label in depths)
+    if hidden:
+        active.reasons.append(ours("assay.ingredient.redacted", first, f"{hidden} of them"))
+        manifests = (replace(manifests[0], reasons=tuple(active.reasons[:MAX_REASONS])), *manifests[1:])
     if len(depths) < len(by_label):
         active.reasons.append(ours("assay.manifest.unreferenced", first, f"{len(by_label) - len(depths)} of them"))
         manifests = (replace(manifests[0], reasons=tuple(active.reasons[:MAX_REASONS])), *manifests[1:])
-    return Chain(manifests, min(whole, key=lambda s: s.rank), tuple(broken), bare, active)
+    return Chain(manifests, min(whole, key=lambda s: s.rank), tuple(broken), bare, hidden, active)
 
 
 def _recorded_of(links: list[Link], known: Container[str]) -> dict[str, list[Reason]]:

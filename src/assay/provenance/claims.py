@@ -149,6 +149,12 @@ def redacted(raw: Raw) -> tuple[str, ...]:
     return tuple(text(uri) for uri in items(claim(raw).get("redacted_assertions"))[:MAX_ITEMS])
 
 
+def hides(raw: Raw) -> int:
+    """How many of the statements that this manifest declares as removed told of a file that went in."""
+    uris = items(claim(raw).get("redacted_assertions"))
+    return sum(text(uri, 2000).rsplit("/", 1)[-1].startswith("c2pa.ingredient") for uri in uris)
+
+
 def reasons(results: Any, manifest: str | None) -> list[Reason]:
     """The checks of one set of results: three lists of codes."""
     told = table(results)
@@ -181,6 +187,7 @@ def label_of(uri: Any) -> str | None:
 
 
 __all__ = [
-    "MAX_ITEMS", "Raw", "actions", "claim", "generator", "items", "label_of", "labels", "ours", "reason", "reasons",
-    "redacted", "signer", "soft_bindings", "statements", "table", "text", "timestamp", "timestamp_serial", "training",
+    "MAX_ITEMS", "Raw", "actions", "claim", "generator", "hides", "items", "label_of", "labels", "ours", "reason",
+    "reasons", "redacted", "signer", "soft_bindings", "statements", "table", "text", "timestamp",
+    "timestamp_serial", "training",
 ]  # fmt: skip

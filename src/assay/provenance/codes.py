@@ -58,6 +58,8 @@ INFORMATION = {
     "for times and for no signer.",
     "assay.trust.path": "A list knows an authority above the signer, but a certificate on the way is not fit for it, "
     "or the signer's is for another purpose than signing.",
+    "assay.ingredient.redacted": "What the credentials said of a file that went in was removed: nothing tells any more "
+    "whether that file was sound.",
     "assay.manifest.unreferenced": "The file holds credentials that belong to no file that went into it.",
     "assay.reasons.more": "There are more remarks of this kind than are shown.",
 }

@@ -10,6 +10,7 @@ MAX_FIRST = 40
 """Reasons that stand before all others."""
 
 _FIRST = (
+    "assay.ingredient.redacted",
     "assay.at", "assay.expired_since", "assay.legacy_timestamp", "assay.trust.timestamp_list", "timeStamp.trusted",
     "timeStamp.untrusted", "timeStamp.mismatch", "assay.no_timestamp", "signingCredential.ocsp.notRevoked",
     "assay.ocsp.ignored", "assay.trust.path", "assay.manifest.unreferenced",
@@ -33,6 +34,11 @@ def sentence(chain: Chain, listed: TrustList | None) -> str:
         State.TRUSTED: f"The credentials are intact, and {listed.dated if listed else 'a trust list'} vouches for the "
         f"signer, {who}",
     }[active.state]
+    return f"{_with_history(chain, intact)}{_hidden(chain.hidden)}"
+
+
+def _with_history(chain: Chain, intact: str) -> str:
+    active = chain.manifests[0]
     if chain.broken:
         return f"{intact}. But {_broken(chain.broken)}"
     if chain.state.rank < active.state.rank:
@@ -41,6 +47,12 @@ def sentence(chain: Chain, listed: TrustList | None) -> str:
         what = "no list in use knows" if chain.state is State.VALID else "only a list that is kept no more knows"
         return f"{intact}. Of what went into it, {what} who signed {_count(len(weak), 'file')} ({names})."
     return f"{intact}."
+
+
+def _hidden(number: int) -> str:
+    if not number:
+        return ""
+    return f" What was said of {_count(number, 'file')} that went in was removed: nothing tells whether that was sound."
 
 
 def _broken(links: tuple[Link, ...]) -> str:
