@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -241,3 +242,14 @@ class TestTerminal:
     @pytest.mark.parametrize("state", State)
     def test_every_state_has_its_words(self, state: State) -> None:
         assert state.words
+
+
+def test_a_name_that_is_no_text_ends_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "inbox"
+    folder.mkdir()
+    for name in (b"a\xff\xfe.jpg", b"b.jpg"):
+        (folder / os.fsdecode(name)).write_bytes(plain())
+    for options in ([], ["--json", str(tmp_path / "out.jsonl")]):
+        assert run(str(folder), "--policy", "valid", *options).exit_code == 0
+    records = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [r["path"] for r in records] == [f"{folder}/a\\udcff\\udcfe.jpg", f"{folder}/b.jpg"]

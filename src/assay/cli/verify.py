@@ -15,6 +15,7 @@ from assay.provenance.many import SECONDS, Answer, Ask, each_verified
 from assay.provenance.model import State, Unverified, Verification
 from assay.provenance.trust import chosen
 from assay.report.credentials import render_verification_html, render_verifications, why
+from assay.report.record import line
 from assay.report.words import plain
 
 DONE, BELOW, FAILED, NONE = 0, 1, 3, 4
@@ -98,11 +99,10 @@ def command(  # noqa: PLR0917 (typer reads the options from the signature)
     answers: list[Answer] = []
     lines: list[bytes] = []
     for _, answer in each_verified(paths, ask, jobs=min(jobs, len(paths)), seconds=timeout):
-        line = msgspec.json.encode(answer) + b"\n"
         if json_file == "-":
-            emit(line)
+            emit(line(answer))
         elif json_file:
-            lines.append(line)
+            lines.append(line(answer))
         answers.append(_brief(answer) if len(paths) > 200 else answer)
     if json_file and json_file != "-":
         write(Path(json_file), b"".join(lines), "--json")

@@ -32,6 +32,14 @@ def encode(result: Report | Failure) -> bytes:
         return _encoder.encode(msgspec.convert(_speakable(msgspec.to_builtins(exact)), type(result)))
 
 
+def line(record: msgspec.Struct) -> bytes:
+    """Any other record as one line of JSON, its newline included; bytes of a file name as in :func:`encode`."""
+    try:
+        return msgspec.json.encode(record) + b"\n"
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_speakable(msgspec.to_builtins(record))) + b"\n"
+
+
 def _speakable(value: Any) -> Any:
     """The same value with lone surrogates written out."""
     if isinstance(value, str):
