@@ -254,6 +254,23 @@ class TestOverHttp:
             assert slow.recv(1000) == b""
         assert call(running, "GET", "/health")[0] == 200
 
+    def test_a_client_that_sends_byte_by_byte_is_let_go_too(
+        self, running: Server, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(server.Handler, "timeout", 0.5)
+        with socket.create_connection(("127.0.0.1", running.server_port), timeout=0.1) as slow:
+            slow.sendall(b"GET /health HTTP/1.1\r\nX: ")
+            begun, answer = time.monotonic(), b""
+            while not answer and time.monotonic() - begun < 10:
+                try:
+                    slow.sendall(b"a")
+                    answer = slow.recv(1000) or b"closed"
+                except TimeoutError:
+                    continue
+                except OSError:
+                    answer = b"closed"
+        assert time.monotonic() - begun < 5
+
     def test_more_clients_than_there_is_room_for(self, running: Server, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(server, "CLIENTS", 0)
         with pytest.raises((http.client.HTTPException, OSError)):

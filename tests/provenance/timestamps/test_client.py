@@ -164,7 +164,18 @@ class TestStamp:
             assert failure(url).endswith("refused: a?[m")
 
     @pytest.mark.parametrize(
-        "url", ["", "ftp://a/", "file:///etc/passwd", "http://", "//a", "http://[::1", "http://a:x/"]
+        "url",
+        [
+            "",
+            "ftp://a/",
+            "file:///etc/passwd",
+            "http://",
+            "//a",
+            "http://[::1",
+            "http://a:x/",
+            "http://a\x01/",
+            "http://xn--\xff/",
+        ],
     )
     def test_an_address_that_is_none(self, url: str) -> None:
         with pytest.raises(UsageError, match="http://"):

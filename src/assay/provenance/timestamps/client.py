@@ -123,7 +123,8 @@ def _where(url: str) -> str:
     try:
         parts = urlsplit(url)
         port = f":{parts.port}" if parts.port else ""
-    except ValueError:
+        httpx.URL(url)
+    except (ValueError, httpx.InvalidURL):
         parts, port = urlsplit(""), ""
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise UsageError("The address of a time-stamping authority begins with http:// or https://")

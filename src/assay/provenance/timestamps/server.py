@@ -94,12 +94,31 @@ class Handler(BaseHTTPRequestHandler):
     server_version, sys_version = "assay-tsa", ""
     timeout = PATIENCE
 
+    def setup(self) -> None:
+        """Begin, and allow for the whole request what the standard library allows for each byte of it."""
+        super().setup()
+        self._end = threading.Timer(self.timeout, self._read_no_more)
+        self._end.daemon = True
+        self._end.start()
+
+    def finish(self) -> None:
+        """End."""
+        self._end.cancel()
+        super().finish()
+
+    def _read_no_more(self) -> None:
+        with contextlib.suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RD)
+
     def do_POST(self) -> None:
         """A timestamp."""
         refusal = self._refusal()
         if refusal:
             return self._say(*refusal)
-        query = self.rfile.read(int(self.headers["Content-Length"]))
+        wanted = int(self.headers["Content-Length"])
+        query = self.rfile.read(wanted)
+        if len(query) < wanted:
+            raise ConnectionAbortedError("the request did not arrive whole")
         try:
             reply = self.server.authority.reply(query)
         except BusyError as error:
