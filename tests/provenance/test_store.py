@@ -9,15 +9,17 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from sqlalchemy import event
 from tests.provenance.resolution.manifests import FINGERPRINT, ONE, THREE, TWO, WATERMARK, manifest, simple, store
 
-from assay.errors import MediaError, ProvenanceError
+from assay.errors import MediaError, ProvenanceError, UsageError
 from assay.provenance import store as module
 from assay.provenance.model import SoftBinding
+from assay.provenance.shelves import open_shelf
 from assay.provenance.store import Entry, ManifestStore, Match, Stats
 
 
@@ -280,6 +282,13 @@ class TestTogether:
             one.close()
 
 
+def test_an_address_that_is_misspelt_makes_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with ExitStack() as stack, pytest.raises(UsageError, match="neither a folder nor the address of a service"):
+        open_shelf("htps://example.org/v1", stack, create=True)
+    assert list(tmp_path.iterdir()) == []
+
+
 class TestTrouble:
     def test_killed_between_file_and_row_it_leaves_a_file_that_the_next_writer_sweeps(self, tmp_path: Path) -> None:
         path = tmp_path / "s"
@@ -302,6 +311,24 @@ class TestTrouble:
             assert len(files(path)) == 1, "reading sweeps nothing"
             again.put(simple(TWO))
             assert files(path) == [f"{hashlib.sha256(simple(TWO)).hexdigest()}.c2pa"]
+
+    @pytest.mark.parametrize("left", [None, b""])
+    def test_without_its_index_a_store_is_not_begun_anew_over_its_manifests(
+        self, tmp_path: Path, left: bytes | None
+    ) -> None:
+        path = tmp_path / "s"
+        with ManifestStore.open(path, create=True) as kept:
+            kept.put(simple())
+        before = files(path)
+        for name in ("store.sqlite", "store.sqlite-wal", "store.sqlite-shm"):
+            (path / name).unlink(missing_ok=True)
+        if left is not None:
+            (path / "store.sqlite").write_bytes(left)
+        for _ in range(2):
+            with pytest.raises(ProvenanceError, match=r"index of the manifest store in .* is gone") as caught:
+                ManifestStore.open(path, create=True)
+            assert caught.value.reason == "missing"
+        assert files(path) == before
 
     def test_no_space_for_the_file_leaves_the_store_as_it_was(
         self, kept: ManifestStore, monkeypatch: pytest.MonkeyPatch

@@ -2,6 +2,7 @@
 
 from contextlib import ExitStack
 
+from assay.errors import UsageError
 from assay.provenance.resolution.client import ResolutionClient
 from assay.provenance.store import ManifestStore
 
@@ -16,8 +17,10 @@ def open_shelf(
 ) -> ManifestStore | ResolutionClient:
     """The store or the service. ``create`` makes a store where there is none; ``secret`` lets one write to a service.
 
-    Raises ProvenanceError where there is none there.
+    Raises ProvenanceError where there is none there, UsageError where ``where`` is an address of another kind.
     """
+    if "://" in where and not is_url(where):
+        raise UsageError(f"{where} is neither a folder nor the address of a service (https://…).")
     if is_url(where):
         return ResolutionClient(where, token=secret)
     return stack.enter_context(ManifestStore.open(where, create=create))

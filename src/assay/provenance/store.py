@@ -91,6 +91,7 @@ class ManifestStore:
                     META.create_all(connection)
                 found = connection.scalar(sql.select(SETTINGS.c.value).where(SETTINGS.c.name == "schema"))
                 if create and found is None:
+                    _not_orphaned(path)
                     found = SCHEMA
                     connection.execute(SETTINGS.insert().values(name="schema", value=found))
         if found != SCHEMA:
@@ -301,6 +302,16 @@ def _make_room(path: Path) -> None:
     if path.exists() and (not path.is_dir() or any(not file.name.startswith(_OURS) for file in path.iterdir())):
         raise ProvenanceError(f"{path} holds something else; name a folder that is empty or new.", "unsupported")
     (path / "manifests").mkdir(parents=True, exist_ok=True)
+
+
+def _not_orphaned(path: Path) -> None:
+    """An index begun anew would have the manifests that lie here swept away as nobody's."""
+    if any(file.suffix == ".c2pa" for folder in (path / "manifests").iterdir() for file in folder.glob("*")):
+        raise ProvenanceError(
+            f"The index of the manifest store in {path} is gone: put store.sqlite back from a copy, or move manifests/ "
+            "away and add what is in it to a new store.",
+            "missing",
+        )
 
 
 def _is(binding: tuple[str, bytes]) -> sql.ColumnElement[bool]:
