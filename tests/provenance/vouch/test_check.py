@@ -220,6 +220,16 @@ def test_withdrawn_and_replaced_by_the_same_voucher_only(
     assert check(statement, photo, trust, later=[broken]).state is Standing.TRUSTED
 
 
+def test_a_withdrawal_counts_after_its_certificate_has_ended(
+    photo: Path, identity: Identity, trust: TrustStore, tsa: str
+) -> None:
+    stamped = vouch(subject_of(photo), identity, received=RECEIVED, tsa=tsa)
+    taken_back = withdraw(read(stamped, "it")[1], identity)
+    at = datetime.now(UTC) + 400 * DAY
+    assert check(stamped, photo, trust, at=at).state is Standing.TRUSTED
+    assert check(stamped, photo, trust, at=at, later=[taken_back]).state is Standing.LAPSED
+
+
 def test_a_voucher_with_a_new_key_is_the_same_where_a_list_knows_both(photo: Path, pki: Pki, trust: TrustStore) -> None:
     before, after = (signing(pki.issue("Desk")) for _ in range(2))
     statement = vouch(subject_of(photo), before, received=RECEIVED)

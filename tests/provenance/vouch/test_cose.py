@@ -34,6 +34,13 @@ def rebuilt(protected: dict[Any, Any] | None = None, loose: dict[Any, Any] | Non
     return cose.TAG + cbor.dumps([header, loose or {}, payload, signature])
 
 
+def respelt(label: int, key: Any) -> bytes:
+    """The file with one header under another key, which Python takes for the same number."""
+    _, _, payload, signature = cbor2.loads(FILE[1:])
+    header = {key if k == label else k: v for k, v in header_of(SIGNED).items()}
+    return cose.TAG + cbor.dumps([cbor.dumps(header), {}, payload, signature])
+
+
 def header_of(signed: cose.Signed) -> dict[Any, Any]:
     found: dict[Any, Any] = cbor2.loads(signed.protected)
     return found
@@ -118,6 +125,11 @@ DER = SIGNED.chain[0].public_bytes(Encoding.DER)
         (rebuilt({1: "ES256"}), "algorithm"),
         (rebuilt({1: [1]}), "algorithm"),
         (rebuilt({3: "text/plain"}), "does not say that it holds a statement"),
+        (respelt(1, True), "neither a whole number nor text"),
+        (respelt(33, 33.0), "neither a whole number nor text"),
+        (rebuilt({1: -7.0}), "neither a whole number, text nor bytes"),
+        (rebuilt({9: cbor2.CBORSimpleValue(99)}), "neither a whole number, text nor bytes"),
+        (rebuilt({9: cbor2.undefined}), "neither a whole number, text nor bytes"),
         (rebuilt({2: []}), "critical"),
         (rebuilt({2: [999], 999: 1}), "critical"),
         (rebuilt({2: [[1]]}), "critical"),

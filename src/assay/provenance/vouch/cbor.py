@@ -45,12 +45,29 @@ def loads(data: bytes) -> Any:
         item = cbor2.loads(
             data, semantic_decoders=_Never(), max_depth=DEEPEST, allow_indefinite=False, allow_duplicate_keys=False
         )
+        _plain(item)
         again = dumps(item)
     except (cbor2.CBORError, ValueError, TypeError, RecursionError, OverflowError) as error:
         raise ValueError(f"it is no CBOR that Assay reads: {error}") from None
     if again != data:
         raise ValueError("it is not in the deterministic encoding of CBOR, or more follows it")
     return item
+
+
+def _plain(item: Any) -> None:
+    """Raises ValueError for what has no use here. Python takes ``true`` and ``1.0`` for 1, also as a key: a header that
+    other readers do not see would be one here.
+    """
+    if isinstance(item, dict):
+        if any(type(key) not in {int, str} for key in item):
+            raise ValueError("a key is neither a whole number nor text")
+        for value in item.values():
+            _plain(value)
+    elif isinstance(item, list):
+        for value in item:
+            _plain(value)
+    elif item is not None and type(item) not in {int, str, bytes}:
+        raise ValueError("a value is neither a whole number, text nor bytes")
 
 
 def dumps(item: Any) -> bytes:

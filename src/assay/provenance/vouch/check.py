@@ -228,8 +228,8 @@ def _ended(judged: _Judged, trust: TrustStore, now: datetime, later: Sequence[by
         named = {other.statement.withdraws: "withdrew", other.statement.replaces: "replaced"}.get(statement.id)
         if named is None:
             continue
-        if other.state is Standing.BROKEN or not _same_voucher(judged, other):
-            says = "A later statement says that this one is no more, but it is not by the same voucher."
+        if not _same_voucher(judged, other):
+            says = "A later statement says that this one is no more, but it is broken or not by the same voucher."
             reasons.append(Reason(code="assay.vouch.later.other", kind=Kind.INFORMATION, says=says))
         else:
             reasons.append(_bad("later", f"The voucher {named} this statement on {other.statement.issued}."))
@@ -237,11 +237,18 @@ def _ended(judged: _Judged, trust: TrustStore, now: datetime, later: Sequence[by
 
 
 def _same_voucher(one: _Judged, other: _Judged) -> bool:
-    """By the same key; or by the same name, where a list that knows both vouches for the name."""
+    """By the same key, though its certificate has ended since: who can sign with it can take back what it signed. Or by
+    the same name, where a list that knows both vouches for the name.
+    """
     first, second = one.signed.chain[0], other.signed.chain[0]
-    if first.public_key() == second.public_key():
+    if first.public_key() == second.public_key() and other.signed.holds():
         return True
-    return one.list is not None and one.list == other.list and first.subject == second.subject
+    return (
+        other.state is not Standing.BROKEN
+        and one.list is not None
+        and one.list == other.list
+        and first.subject == second.subject
+    )
 
 
 def _same_picture(subject: Subject, path: Path, format_: str) -> bool | None:
