@@ -73,7 +73,7 @@ def test_a_public_address_is_asked_where_it_was_checked() -> None:
         "224.0.0.1", "240.0.0.1", "255.255.255.255", "192.0.2.1", "198.18.0.1", "::1", "::", "fe80::1", "fe80::1%eth0",
         "fc00::1", "fd00:ec2::254", "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:169.254.169.254",
         "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "2002:7f00:1::", "2002:a00:1::1", "2001:db8::1",
-        "2001:0:7f00:1::1",
+        "2001:0:7f00:1::1", "fec0::1",
     ],
 )  # fmt: skip
 def test_addresses_of_this_network_are_refused(address: str) -> None:

@@ -105,6 +105,8 @@ def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
             return False
         if address.ipv4_mapped is not None:
             return True
+        if address.is_site_local:  # fec0::/10, given up, and routed within some networks to this day
+            return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 
