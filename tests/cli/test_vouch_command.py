@@ -139,6 +139,25 @@ def test_one_unreadable_file_of_two_costs_one_statement(folder: Path, tmp_path: 
     assert [p.name for p in sorted(tmp_path.iterdir())] == ["a.jpg", "a.jpg.vouch"]
 
 
+@pytest.mark.usefixtures("signed")
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ["sign", "photo.jpg", "-i", "desk", *GIVEN, "-o", "photo.jpg", "--force"],
+        ["withdraw", "photo.jpg.vouch", "-i", "desk", "-o", "./photo.jpg.vouch", "--force"],
+        ["check", "photo.jpg.vouch", "photo.jpg", "--html", "photo.jpg"],
+        ["check", "photo.jpg.vouch", "photo.jpg", "--json", "photo.jpg.vouch"],
+    ],
+)
+def test_nothing_is_written_over_what_is_read(folder: Path, asked: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    before = [(folder / name).read_bytes() for name in ("photo.jpg", "photo.jpg.vouch")]
+    done = CliRunner().invoke(app, asked)
+    assert isinstance(done.exception, UsageError)
+    assert "which is read: name another place" in str(done.exception)
+    assert before == [(folder / name).read_bytes() for name in ("photo.jpg", "photo.jpg.vouch")]
+
+
 def test_what_is_no_statement_cannot_be_withdrawn(folder: Path, tmp_path: Path) -> None:
     asked = ["withdraw", folder / "other.png", "-i", folder / "desk", "-o", tmp_path / "x.vouch"]
     done = CliRunner().invoke(app, list(map(str, asked)))

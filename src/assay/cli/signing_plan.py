@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from assay.cli.inputs import can_be_signed, expand
+from assay.cli.outputs import not_over, which
 from assay.errors import UsageError
 from assay.provenance.bulk import Task
 
@@ -100,25 +101,13 @@ def keep_apart(tasks: Sequence[Task], read: Sequence[Path], record: Path | None)
     """Raises UsageError where something would be written over a file that is read (one to sign, or one of ``read``), or
     over another result. ``record`` is where the record goes. Replacing a file by its own result is for :func:`plan`.
     """
-    inputs = {_which(path): path for path in [*read, *(task.source for task in tasks)]}
+    written = [*(path for task in tasks for path in task.written), *([record] if record else [])]
+    by_themselves = {task.out for task in tasks if task.out == task.source}
+    not_over([path for path in written if path not in by_themselves], [*read, *(task.source for task in tasks)])
     outputs: dict[object, Path] = {}
-    written = [(task, path) for task in tasks for path in task.written]
-    for task, path in [*written, *([(None, record)] if record else [])]:
-        which = _which(path)
-        over = inputs.get(which)
-        if over is not None and not (task and path == task.out == task.source):
-            raise UsageError(f"{path} would be written over {over}, which is read: name another place")
-        if outputs.setdefault(which, path) is not path:
+    for path in written:
+        if outputs.setdefault(which(path), path) is not path:
             raise UsageError(f"Two results would be written to {path}: name another place")
-
-
-def _which(path: Path) -> object:
-    """The file itself, whatever name it has on whatever file system."""
-    try:
-        found = path.stat()
-    except OSError:
-        return os.path.realpath(path)
-    return found.st_dev, found.st_ino
 
 
 def _make_folders(tasks: Sequence[Task]) -> None:

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from assay.cli.identities import PassphraseFile
 from assay.cli.inputs import moment
+from assay.cli.outputs import not_over
 from assay.cli.sign import signer
 from assay.errors import MediaError, ProvenanceError, UsageError
 from assay.files import write_whole
@@ -123,7 +124,9 @@ def sign_command(  # noqa: PLR0917 (typer reads the options from the signature)
         raise UsageError("--checked-on needs --checked: say what was checked")
     if output and len(files) > 1:
         raise UsageError(f"--output names one file, but {len(files)} statements are to be made")
+    files = list(dict.fromkeys(files))
     places = [output or path.with_name(path.name + ENDING) for path in files]
+    not_over(places, [*files, *([replaces] if replaces else [])])
     _free(places, force=force)
     day = checked_on or datetime.now().astimezone().date().isoformat()
     wanted = {
@@ -166,6 +169,7 @@ def withdraw_command(  # noqa: PLR0917 (typer reads the options from the signatu
     Whoever checks the statement names the withdrawal with --later. Exit code: as of sign.
     """
     place = output or statement.with_name(f"{statement.name.removesuffix(ENDING)}.withdrawn{ENDING}")
+    not_over([place], [statement])
     _free([place], force=force)
     voucher = _identity(identity, passphrase_file)
     try:
@@ -206,6 +210,8 @@ def check_command(  # noqa: PLR0917 (typer reads the options from the signature)
     """
     if policy not in POLICIES:
         raise UsageError(f"--policy {policy}: choose one of {', '.join(POLICIES)}")
+    record = Path(json_file) if json_file not in {None, "-"} else None
+    not_over([path for path in (html, record) if path], [statement, file, *(later or ())])
     found = _checked(statement, file, trust, at, later or ())
     if html:
         _write(html, render_vouching_html(found).encode())
