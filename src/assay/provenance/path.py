@@ -5,20 +5,22 @@ certificates only for this moment. Both are found out here.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from datetime import datetime
 from functools import lru_cache
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.x509.oid import ExtensionOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
+from assay.provenance.cms import signed_with
 from assay.provenance.engine import EKU
 from assay.provenance.trust import TrustList, TrustStore
 
 MAX_PATH = 8
 """Certificates between a signer's and an anchor."""
 
+TIME_STAMPING = ExtendedKeyUsageOID.TIME_STAMPING.dotted_string
 _NAMES = ExtensionOID.NAME_CONSTRAINTS
 _UNDERSTOOD = frozenset({
     ExtensionOID.BASIC_CONSTRAINTS, ExtensionOID.KEY_USAGE, ExtensionOID.EXTENDED_KEY_USAGE,
@@ -39,7 +41,7 @@ def listed(chain: Iterable[bytes], trust: TrustStore, when: datetime) -> TrustLi
     for candidate in trust.claims():
         if fingerprint in allowed(candidate):
             return candidate
-        if _may_sign(first) and _leads(parsed, anchors(candidate.pem), when):
+        if _is_for(first, EKU) and _leads(parsed, anchors(candidate.pem), when):
             return candidate
     return None
 
@@ -48,11 +50,14 @@ def clock(timestamp: bytes, serial: str, trust: TrustStore, when: datetime) -> T
     """The list that vouches for the authority behind a timestamp of the older form, made at ``when``.
 
     The library checks that the timestamp belongs to the signature and is sound, and tells the authority's ``serial``
-    (decimal), but takes it from anybody. Where two certificates claim that serial nobody is believed.
+    (decimal), but takes it from anybody. Where two certificates claim that serial nobody is believed, nor one whose key
+    did not sign the timestamp, or that is not for timestamps (RFC 3161, 2.3).
     """
     found = _certificates(timestamp)
     mine = [c for c in found if str(c.serial_number) == serial]
-    if len(mine) != 1 or not _valid(mine[0], when):
+    if len(mine) != 1 or not _valid(mine[0], when) or not _is_for(mine[0], {TIME_STAMPING}):
+        return None
+    if not signed_with(timestamp, mine[0]):
         return None
     lists = sorted(trust.lists, key=lambda x: (x.retired, x.kind != "tsa"))
     chain = [mine[0], *(c for c in found if c is not mine[0])]
@@ -116,15 +121,15 @@ def _leads(chain: list[x509.Certificate], roots: tuple[x509.Certificate, ...], w
     return False
 
 
-def _may_sign(certificate: x509.Certificate) -> bool:
-    """Whether a certificate is one for signing claims. The library lets those of clocks and responders pass too, which
-    the same authorities hand out.
+def _is_for(certificate: x509.Certificate, purposes: Container[str]) -> bool:
+    """Whether a certificate is for one of these purposes. The library lets those of clocks and responders, which the
+    same authorities hand out, sign claims too.
     """
     try:
         usages = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except x509.ExtensionNotFound:
         return False
-    return any(usage.dotted_string in EKU for usage in usages)
+    return any(usage.dotted_string in purposes for usage in usages)
 
 
 def _authority(certificate: x509.Certificate, when: datetime, depth: int) -> bool:
