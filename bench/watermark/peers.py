@@ -90,6 +90,8 @@ def present() -> tuple[list[Marker], list[str]]:
     else:
         said.append("invisible-watermark: not installed")
     if importlib.util.find_spec("blind_watermark"):
+        # It sets how processes start when it is imported, which can be done once only: before there are any.
+        importlib.import_module("blind_watermark")
         found.append(Blind())
     else:
         said.append("blind-watermark: not installed")

@@ -28,7 +28,7 @@ def render(figures: dict[str, Any]) -> str:
 
 Trials on pictures without a mark: **{u["found"]} found in {u["trials"]}**, measured {u["measured"]}. A trial is a part
 of a photograph, 160 to 260 pixels a side at a random scale, or noise (4 %); two of three went through one of the
-attacks below first; half were read with the public key, half each with a key of its own. With no false accept in n
+attacks above first; half were read with the public key, half each with a key of its own. With no false accept in n
 trials the rate is below 3 / n at 95 % confidence. The bound that the detector states with each mark (at most 10⁻⁷) is
 far below what trials can show.
 """

@@ -25,8 +25,9 @@ _COARSE, _GRAIN = 1.25, 0.38
 """A pattern enlarged so many times gets so much at most, in units of the mask, and less in proportion the larger it is.
 Seen pixel by pixel its grain is coarse; neither PSNR nor SSIM in windows of seven pixels knows that this shows more."""
 _BAND = 128
-"""Rows: of large pictures one band in four is compared, which is as good as all and much faster."""
-_LARGE = 4_000_000
+"""Rows that are worked on, or compared, at a time."""
+_COMPARED = 3_000_000
+"""Pixels of a large picture that are compared with the original: as good as all, in less time and memory."""
 _ROUNDS = 8
 _SLACK = 0.004
 """Of the strength, within which it need not be set anew: 0.03 dB."""
@@ -83,12 +84,17 @@ def embed(rgb: Bytes, payload: int, *, psnr: float = 42.0, key: bytes = b"") -> 
 
 
 def _sample(rgb: Bytes) -> Bytes:
-    """All of a picture, or a quarter of a large one, in bands."""
-    if rgb.shape[0] * rgb.shape[1] < _LARGE or rgb.shape[0] < 4 * _BAND:
+    """All of a picture, or of a large one every so many bands."""
+    every = -(-rgb.shape[0] * rgb.shape[1] // _COMPARED)
+    if every < 2 or len(rgb) < every * _BAND:
         return rgb
-    return np.concatenate([rgb[y : y + _BAND] for y in range(0, rgb.shape[0], 4 * _BAND)])
+    return np.concatenate([rgb[y : y + _BAND] for y in range(0, len(rgb), every * _BAND)])
 
 
 def _added(rgb: Bytes, field: Floats, strength: float) -> Bytes:
-    delta = np.rint(field * np.float32(strength)).astype(np.int16)
-    return np.asarray(cv2.add(rgb, cv2.merge([delta] * 3), dtype=cv2.CV_8U), np.uint8)
+    out = np.empty_like(rgb)
+    # Band by band, since whole copies in wider numbers would be most of the memory that a large picture takes.
+    for y in range(0, len(rgb), _BAND):
+        delta = np.rint(field[y : y + _BAND] * np.float32(strength)).astype(np.int16)
+        out[y : y + _BAND] = cv2.add(rgb[y : y + _BAND], cv2.merge([delta] * 3), dtype=cv2.CV_8U)
+    return out
