@@ -54,6 +54,14 @@ def test_the_file_itself_verifies_and_both_manifests_name_the_same_mark(desk: Pa
         assert entry.bindings == 2
 
 
+@pytest.mark.parametrize(("how", "said"), [((), True), (("--fingerprint-only",), False)])
+def test_the_mark_stands_among_what_is_claimed(desk: Path, how: tuple[str, ...], said: bool) -> None:
+    asked = ("sign", "photo.jpg", "-o", "dry.jpg", "-i", "me", "--durable", "nowhere", *how, "--dry-run")
+    done = assay(desk, *asked)
+    assert ("a watermark was added that leads back to this record" in " ".join(done.stdout.split())) is said
+    assert not (desk / "nowhere").exists()
+
+
 def test_without_a_watermark_the_pixels_stay(desk: Path) -> None:
     options = ("--durable", "kept2", "--fingerprint-only", "--source", "digitalCapture")
     assay(desk, "sign", "photo.jpg", "-o", "plain.jpg", "-i", "me", *options)

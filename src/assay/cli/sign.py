@@ -156,7 +156,7 @@ def command(  # noqa: PLR0917 (typer reads the options from the signature)
         for task in tasks:
             written = " and ".join(str(path) for path in task.written)
             asked.console.print(Text(f"{plain(str(task.source))} → {plain(written)}"), soft_wrap=True)
-        render_claims(options, who.name, asked.console, several=len(tasks) > 1, done=False)
+        render_claims(options, who.name, asked.console, several=len(tasks) > 1, marked=asked.marked, done=False)
         raise typer.Exit(DONE)
     raise typer.Exit(asked.perform(recipe, who, jobs=jobs or os.cpu_count() or 1, seconds=timeout))
 
@@ -173,6 +173,11 @@ class Asked:
     json_file: str | None
     quiet: bool
     status: Console = field(default_factory=lambda: Console(stderr=True))
+
+    @property
+    def marked(self) -> bool:
+        """Whether pictures get a watermark, which the record claims."""
+        return self.keeping is not None and self.keeping.mark
 
     @property
     def console(self) -> Console:
@@ -200,7 +205,7 @@ class Asked:
         if not self.quiet:
             render_results(results, self.console)
             if any(not isinstance(r, NotSigned) for r in results):
-                render_claims(self.options, who.name, self.console, several=len(results) > 1)
+                render_claims(self.options, who.name, self.console, several=len(results) > 1, marked=self.marked)
         return FAILED if any(isinstance(r, NotSigned) for r in results) else DONE
 
 

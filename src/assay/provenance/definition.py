@@ -215,8 +215,10 @@ def actions(
     return made
 
 
-def claims(options: Options, *, several: bool = False) -> list[str]:
-    """What these options claim, in sentences that begin with a small letter, for whoever signs to read."""
+def claims(options: Options, *, several: bool = False, marked: bool = False) -> list[str]:
+    """What these options claim, in sentences that begin with a small letter, for whoever signs to read. ``marked``: a
+    watermark is added in signing.
+    """
     it = "each file" if several else "the file"
     said = []
     if options.source_type:
@@ -229,7 +231,7 @@ def claims(options: Options, *, several: bool = False) -> list[str]:
     said += [ACTIONS[e.action] + (f" (“{e.description}”)" if e.description else "") for e in options.actions]
     if options.redact:
         said.append(f"where there was such metadata, it was removed: {', '.join(options.redact)}")
-    if any(WATERMARKS in b.algorithm for b in options.soft_bindings):
+    if marked or any(WATERMARKS in b.algorithm for b in options.soft_bindings):
         said.append("a watermark was added that leads back to this record")
     if options.training is not None:
         said.append(f"training and data mining are {'' if options.training else 'not '}allowed")

@@ -61,9 +61,11 @@ def _one(result: Result, console: Console) -> None:
         console.print(Text(plain(remark), "yellow"))
 
 
-def render_claims(options: Options, signer: str, console: Console, *, several: bool, done: bool = True) -> None:
+def render_claims(
+    options: Options, signer: str, console: Console, *, several: bool, marked: bool = False, done: bool = True
+) -> None:
     """What was claimed, so that a person notices what is not so."""
-    said = claims(options, several=several)
+    said = claims(options, several=several, marked=marked)
     begin = "You have claimed" if done else "You would claim"
     console.print()
     console.print(Text(f"{begin}, as {plain(signer)}:", "bold"))
