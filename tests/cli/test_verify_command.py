@@ -16,6 +16,7 @@ from typer.testing import CliRunner, Result
 
 import assay.cli.verify as command
 from assay.cli.app import app
+from assay.errors import UsageError
 from assay.provenance import many
 from assay.provenance.model import State, Unverified, Verification
 from assay.provenance.trust import TrustStore
@@ -253,3 +254,12 @@ def test_a_name_that_is_no_text_ends_nothing(tmp_path: Path) -> None:
         assert run(str(folder), "--policy", "valid", *options).exit_code == 0
     records = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert [r["path"] for r in records] == [f"{folder}/a\\udcff\\udcfe.jpg", f"{folder}/b.jpg"]
+
+
+@pytest.mark.parametrize("option", ["--html", "--json"])
+@pytest.mark.parametrize("over", ["trusted", "root"])
+def test_nothing_is_written_over_what_is_read(files: dict[str, str], option: str, over: str) -> None:
+    before = Path(files[over]).read_bytes()
+    found = run(files["trusted"], "--trust", files["root"], option, files[over])
+    assert found.exit_code == 2 or isinstance(found.exception, UsageError)
+    assert Path(files[over]).read_bytes() == before

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from assay.cli.inputs import can_be_signed, expand, moment
-from assay.cli.outputs import emit, write
+from assay.cli.outputs import emit, not_over, write
 from assay.errors import UsageError
 from assay.provenance.many import SECONDS, Answer, Ask, each_verified
 from assay.provenance.model import State, Unverified, Verification
@@ -92,6 +92,9 @@ def command(  # noqa: PLR0917 (typer reads the options from the signature)
         raise UsageError(f"--sidecar goes with one file, and there are {len(paths)}")
     if html and len(paths) > 1:
         raise UsageError(f"--html goes with one file, and there are {len(paths)}")
+    record = Path(json_file) if json_file and json_file != "-" else None
+    read = [Path(name) for name in (*paths, *(trust or ()))]
+    not_over([path for path in (html, record) if path], [*read, *([sidecar] if sidecar else [])])
     ask = Ask(
         trust=chosen(trust or ()), sidecar=_read(sidecar) if sidecar else None,
         sidecar_name=str(sidecar) if sidecar else None, at=moment(at) if at else None, online=online,
@@ -101,11 +104,11 @@ def command(  # noqa: PLR0917 (typer reads the options from the signature)
     for _, answer in each_verified(paths, ask, jobs=min(jobs, len(paths)), seconds=timeout):
         if json_file == "-":
             emit(line(answer))
-        elif json_file:
+        elif record:
             lines.append(line(answer))
         answers.append(_brief(answer) if len(paths) > 200 else answer)
-    if json_file and json_file != "-":
-        write(Path(json_file), b"".join(lines), "--json")
+    if record:
+        write(record, b"".join(lines), "--json")
     if html and isinstance(answers[0], Verification):
         write(html, render_verification_html(answers[0]).encode(), "--html")
     status = Console(stderr=True)
