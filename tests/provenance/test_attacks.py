@@ -1,8 +1,11 @@
 """Files made to be told better than they are, or to take others down with them."""
 
+import contextlib
 import io
+import socket
 import struct
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.x509 import ocsp
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
 from tests.provenance.pki import Issued, pki, remade
 from tests.provenance.samples import sample
 from tests.provenance.signed import mine, plain, sign, stapled, store, tampered, with_cose
@@ -248,3 +251,52 @@ def test_taking_out_what_was_said_of_a_broken_part_is_told() -> None:
     )
     assert "assay.ingredient.redacted" in {r.code for r in found.reasons}
     assert "assay.ingredient.redacted" not in {r.code for r in verify(first, trust=store()).reasons}
+
+
+class TestNetwork:
+    """A server that nobody may ask, named in every place where a file can name one."""
+
+    @pytest.fixture
+    def asked(self) -> Iterator[tuple[str, list[bytes]]]:
+        heard: list[bytes] = []
+        with socket.create_server(("127.0.0.1", 0)) as server:
+
+            def listen() -> None:
+                with contextlib.suppress(OSError):
+                    while True:
+                        caller, _ = server.accept()
+                        heard.append(caller.recv(64))
+                        caller.close()
+
+            threading.Thread(target=listen, daemon=True).start()
+            yield f"http://127.0.0.1:{server.getsockname()[1]}", heard
+
+    @staticmethod
+    def signer(url: str) -> Issued:
+        """One whose certificate says where to ask about it."""
+        places = [
+            x509.AccessDescription(method, x509.UniformResourceIdentifier(f"{url}/{method.dotted_string}"))
+            for method in (AuthorityInformationAccessOID.OCSP, AuthorityInformationAccessOID.CA_ISSUERS)
+        ]
+        lists = [x509.DistributionPoint([x509.UniformResourceIdentifier(f"{url}/crl")], None, None, None)]
+        return pki().issue(
+            "Named",
+            instead=[(x509.AuthorityInformationAccess(places), False), (x509.CRLDistributionPoints(lists), False)],
+        )
+
+    def test_nobody_is_asked_unless_told_to(self, asked: tuple[str, list[bytes]]) -> None:
+        url, heard = asked
+        who = self.signer(url)
+        inside, _ = sign(by=who, remote=f"{url}/also.c2pa")
+        files = [inside, sign(inside, parent=inside)[0], sign(by=who, embed=False, remote=f"{url}/only.c2pa")[0]]
+        for data in files:
+            heard.clear()
+            verify(data, trust=store())
+            verify(data, trust=store(), at=NOW)
+            assert heard == []
+            found = verify(data, trust=store(), online=True)
+            assert heard != []
+            if found.manifests:
+                assert "signingCredential.ocsp.inaccessible" in {r.code for r in found.manifests[-1].reasons}
+        found = verify(inside, trust=store(), online=True)
+        assert "signingCredential.ocsp.inaccessible" in {r.code for r in found.reasons}

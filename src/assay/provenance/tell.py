@@ -13,6 +13,7 @@ _FIRST = (
     "assay.ingredient.redacted",
     "assay.at", "assay.expired_since", "assay.legacy_timestamp", "assay.trust.timestamp_list", "timeStamp.trusted",
     "timeStamp.untrusted", "timeStamp.mismatch", "assay.no_timestamp", "signingCredential.ocsp.notRevoked",
+    "signingCredential.ocsp.inaccessible",
     "assay.ocsp.ignored", "assay.trust.path", "assay.manifest.unreferenced",
 )  # fmt: skip
 
