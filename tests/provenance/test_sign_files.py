@@ -292,6 +292,14 @@ class TestMany:
         assert journal.find(tasks[0]) is None
         journal.close()
 
+    def test_a_journal_that_leads_elsewhere_is_refused(self, tmp_path: Path) -> None:
+        other = tmp_path / "other.txt"
+        other.write_bytes(b"precious")
+        (tmp_path / JOURNAL).symlink_to(other)
+        with pytest.raises(ProvenanceError, match="cannot be written"):
+            Journal(tmp_path, "claims")
+        assert other.read_bytes() == b"precious"
+
     def test_one_run_at_a_time(self, tmp_path: Path) -> None:
         first = Journal(tmp_path, "x")
         with pytest.raises(ProvenanceError, match="Another run is signing into"):

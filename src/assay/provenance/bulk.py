@@ -102,6 +102,11 @@ class NotSigned(msgspec.Struct, frozen=True, kw_only=True):
 Result = SignedFile | NotSigned
 
 
+def _not_through_a_link(path: str, flags: int) -> int:
+    """Open a file, and not what somebody else may have made its name lead to."""
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
+
+
 class Journal:
     """What was signed into a folder, and by what claims. One run at a time may write it. Raises ProvenanceError
     (``unwritable``) where another does, or it cannot be written.
@@ -112,7 +117,7 @@ class Journal:
         self._path = folder / JOURNAL
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._stream: IO[bytes] = self._path.open("a+b")
+            self._stream: IO[bytes] = open(self._path, "a+b", opener=_not_through_a_link)  # noqa: SIM115 (closed by close)
         except OSError as error:
             raise outfile.refusal(error, self._path) from None
         self._lock()
