@@ -133,6 +133,22 @@ _root: Any = None
 class TestStranges:
     """What a store may hold that no decent tool writes."""
 
+    @pytest.mark.parametrize("where", ["success", "informational"])
+    def test_a_failure_that_was_written_down_elsewhere(self, where: str) -> None:
+        first, second = raws(laundered())
+        told = _ingredient(first)["validationResults"]["activeManifest"]
+        told[where], told["failure"] = told["failure"], []
+        found = walk([first, second], court(), "x")
+        assert found.state is State.BROKEN
+        assert found.broken[0].failures[0].code == "assertion.dataHash.mismatch"
+
+    def test_a_link_without_its_first_slash(self) -> None:
+        first, second = raws(laundered())
+        reference = _ingredient(first)["activeManifest"]
+        reference["url"] = reference["url"].replace("=/c2pa/", "=c2pa/")
+        found = walk([first, second], court(), "x")
+        assert [m.depth for m in found.manifests] == [0, 1]
+
     def test_credentials_of_an_ingredient_that_are_gone(self) -> None:
         found = walk(raws(edited())[:1], court(), "x")
         assert found.state is State.BROKEN
@@ -188,6 +204,10 @@ class TestStranges:
             _put(changed[0], path, nonsense)
             found = walk(changed, court(), "x")
             assert msgspec.json.encode(found.manifests)
+
+
+def _ingredient(raw: Raw) -> Any:
+    return next(content for label, content in raw["assertions"].items() if label.startswith("c2pa.ingredient"))
 
 
 def _raw(number: int, *below: int) -> Raw:

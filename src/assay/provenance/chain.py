@@ -13,11 +13,14 @@ from msgspec.structs import replace
 from assay.errors import MediaError
 from assay.provenance import claims
 from assay.provenance.claims import Raw, items, label_of, ours, table, text
-from assay.provenance.codes import CONTENT
+from assay.provenance.codes import CONTENT, FAILURE
 from assay.provenance.judge import UNTRUSTED, Court, Judgement
 from assay.provenance.model import Ingredient, Kind, Manifest, Reason, State
 
 _ORDER = {Kind.FAILURE: 0, Kind.INFORMATION: 1, Kind.SUCCESS: 2}
+
+_CONTENT = ("assertion.", "claim", "ingredient.", "hashedURI.")
+"""How codes begin that say of a statement or a signature that it is wrong."""
 
 MAX_MANIFESTS = 5_000
 MAX_INGREDIENTS = 20_000
@@ -151,7 +154,8 @@ def _recorded(content: Raw, child: str | None) -> list[Reason]:
     for delta in items(results.get("ingredientDeltas")):
         found += claims.reasons(table(delta).get("validationDeltas"), child)
     found += [claims.reason(entry, None, child) for entry in items(content.get("validationStatus"))]
-    return found
+    # The library does not repeat what is written down here, so a failure among the successes must not hide it.
+    return [replace(r, kind=Kind.FAILURE) if r.code.startswith(_CONTENT) and r.code in FAILURE else r for r in found]
 
 
 def _judged(label: str, raw: Raw, court: Court, *, active: bool) -> Judgement:

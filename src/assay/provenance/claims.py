@@ -179,11 +179,11 @@ def ours(code: str, manifest: str | None, detail: str = "", *, kind: Kind | None
 
 
 def label_of(uri: Any) -> str | None:
-    """The label of the manifest that a JUMBF URI leads to."""
-    path = text(uri, 2000)
-    if "/c2pa/" not in path:
+    """The label of the manifest that a JUMBF URI leads to, which some tools write without its first slash."""
+    path = text(uri, 2000).removeprefix("self#jumbf=").removeprefix("/")
+    if not path.startswith("c2pa/"):
         return None
-    return path.split("/c2pa/", 1)[1].split("/", 1)[0] or None
+    return path.split("/", 2)[1] or None
 
 
 __all__ = [
