@@ -66,7 +66,8 @@ def embed(rgb: Bytes, payload: int, *, psnr: float = 42.0, key: bytes = b"") -> 
     field = np.tile(tile, (-(-rows // PERIOD), -(-columns // PERIOD)))[:rows, :columns] * mask(small)
     if scale > 1:
         field = np.asarray(cv2.resize(field, (width, height), interpolation=cv2.INTER_CUBIC), np.float32)
-    wanted = float(255 / 10 ** (psnr / 20))
+    # Ends within the slack, and then not below what was asked for.
+    wanted = float((1 - _SLACK) * 255 / 10 ** (psnr / 20))
     strength = wanted / float(np.sqrt(np.mean(np.square(field), dtype=np.float64)))
     most = _GRAIN * _COARSE / scale if scale > _COARSE else np.inf
     strength = min(strength, most)
