@@ -176,3 +176,15 @@ def test_schema_is_a_json_schema_that_a_real_record_fits(folder: Path) -> None:
     for arguments in ((folder / "forged.jpg", *QUICK), ("nowhere.jpg",)):
         record = json.loads(assay("examine", *arguments, "--json", "-").stdout)
         jsonschema.validate(record, schema)
+
+
+@pytest.mark.parametrize("option", ["--json", "--html", "--pdf"])
+def test_no_report_is_written_over_the_picture(folder: Path, tmp_path: Path, option: str) -> None:
+    picture = tmp_path / "picture.jpg"
+    picture.write_bytes((folder / "authentic.jpg").read_bytes())
+    (tmp_path / "link.jpg").symlink_to(picture)
+    for place in (picture, tmp_path / "link.jpg"):
+        done = assay("examine", picture, option, place, *QUICK)
+        assert done.returncode == 2
+        assert b"name another place" in done.stderr
+    assert picture.read_bytes() == (folder / "authentic.jpg").read_bytes()

@@ -401,3 +401,8 @@ class TestTrouble:
         assert kept.put(big) == "urn:c2pa:999"
         assert kept.get("urn:c2pa:999") == big
         assert kept.get("urn:c2pa:1") is None, "only the active manifest's label is an id"
+
+
+def test_what_is_deleted_is_not_left_in_the_file(tmp_path: Path) -> None:
+    with ManifestStore.open(tmp_path / "s", create=True) as store, store._engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA secure_delete").scalar() == 1

@@ -15,7 +15,7 @@ from rich.console import Console
 from assay.batch import Item, Options, Outputs, Result, run
 from assay.cli.inputs import expand
 from assay.cli.journal import Journal
-from assay.cli.outputs import emit
+from assay.cli.outputs import emit, not_over
 from assay.cli.progress import Watch
 from assay.errors import UsageError
 from assay.evidence import Failure, Report
@@ -98,8 +98,12 @@ def command(  # noqa: PLR0917 (typer reads the options from the signature)
     limits = Limits(max_pixels=max_pixels, max_bytes=max_bytes, max_seconds=timeout)
     options = Options(only=tuple(only or ()), skip=tuple(skip or ()), limits=limits)
     select(options.only, options.skip)
+    items = plan(paths, limits, html=html, pdf=pdf, maps=maps)
+    record = Path(json_file) if json_file and json_file != "-" else None
+    reports = [path for item in items for path in (item.outputs.html, item.outputs.pdf)]
+    not_over([p for p in (record, *reports) if p], [i.source for i in items if isinstance(i.source, Path)])
     asked = Asked(
-        items=plan(paths, limits, html=html, pdf=pdf, maps=maps), options=options, json_file=json_file,
+        items=items, options=options, json_file=json_file,
         html=html, pdf=pdf, jobs=jobs or os.cpu_count() or 1, fresh=fresh, quiet=quiet,
     )  # fmt: skip
     raise typer.Exit(perform(asked))

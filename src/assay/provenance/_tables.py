@@ -56,6 +56,8 @@ def engine(index: Path) -> sql.Engine:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
+        # What is deleted, a fingerprint of somebody's picture perhaps, is not to be found in the file afterwards.
+        connection.execute("PRAGMA secure_delete = ON")
 
     @sql.event.listens_for(made, "begin")
     def _begin(connection: sql.Connection) -> None:
