@@ -22,6 +22,7 @@ from assay.provenance.chain import walk
 from assay.provenance.claims import Raw
 from assay.provenance.judge import Court
 from assay.provenance.model import Kind, State
+from assay.provenance.tell import first_reasons, sentence
 from assay.provenance.trust import TrustStore, default_store
 from assay.provenance.verify import verify
 
@@ -141,6 +142,15 @@ class TestStranges:
         found = walk([first, second], court(), "x")
         assert found.state is State.BROKEN
         assert found.broken[0].failures[0].code == "assertion.dataHash.mismatch"
+
+    def test_a_part_that_no_signature_covers_is_told(self) -> None:
+        first = raws(plain())
+        assert "not covered" not in sentence(walk(first, court(), "x"), None)
+        code = "assertion.dataHash.additionalExclusionsPresent"
+        first[0]["validationResults"]["informational"].append({"code": code})
+        found = walk(first, court(), "x")
+        assert "A part of the file is not covered by the signature" in sentence(found, None)
+        assert code in {r.code for r in first_reasons(found)}
 
     def test_a_link_without_its_first_slash(self) -> None:
         first, second = raws(laundered())

@@ -2,12 +2,13 @@
 
 import tempfile
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -64,7 +65,24 @@ def test_a_known_clock_is_believed(sound: bytes) -> None:
         found = clock(token, str(CLOCK.serial_number), store(mine(), clocks()), now)
         assert found is not None
         assert found.id == "clocks"
-    assert clock(sound, str(CLOCK.serial_number), store(mine()), now) is None
+    serial = str(CLOCK.serial_number)
+    assert clock(sound, serial, store(mine()), now) is None
+    assert clock(sound, "7", store(clocks()), now) is None
+    assert clock(sound, serial, store(clocks()), now + timedelta(days=100_000)) is None
+    assert clock(b"\x30\x82" * 500, serial, store(clocks()), now) is None
+
+
+def test_two_certificates_of_one_serial_are_believed_neither(sound: bytes) -> None:
+    now = datetime.now(UTC)
+    twin = (
+        x509.CertificateBuilder().subject_name(CLOCK.subject).issuer_name(CLOCK.issuer)
+        .public_key(pki().leaf.public_key()).serial_number(CLOCK.serial_number)
+        .not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+        .sign(pki().root.key, hashes.SHA256())
+    )  # fmt: skip
+    token = with_certificates(sound, CLOCK, twin)
+    assert signed_with(token, CLOCK)
+    assert clock(token, str(CLOCK.serial_number), store(clocks()), now) is None
 
 
 def test_a_strangers_clock_with_a_known_ones_certificate_in_it_is_not(

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from tests.provenance.pki import pki
 from tests.provenance.signed import mine, store
 
 from assay.errors import ProvenanceError, UsageError
 from assay.provenance import path as paths
 from assay.provenance import trust
-from assay.provenance.path import clock, listed, within
+from assay.provenance.path import listed, within
 from assay.provenance.trust import Shelf, TrustStore, chosen, default_store, read_pem, shipped
 
 NOW = datetime.now(UTC)
@@ -192,32 +192,6 @@ class TestPath:
 
         impostor = create("Test Signer", organisation="Test Organisation", country="NL", days=365).root_pem
         assert listed(self.chain(), store(mine(impostor)), NOW) is None
-
-    def test_the_authority_behind_a_timestamp(self) -> None:
-        from tests.provenance.signed import clocks
-
-        chain = x509.load_pem_x509_certificates(pki().tsa.chain_pem)
-        token, serial = b"..".join(c.public_bytes(DER) for c in chain), str(chain[0].serial_number)
-        found = clock(token, serial, store(mine(), clocks()), NOW)
-        assert found is not None
-        assert found.id == "clocks"
-        assert clock(token, serial, store(), NOW) is None
-        assert clock(token, "7", store(clocks()), NOW) is None
-        assert clock(token, serial, store(clocks()), NOW + timedelta(days=100_000)) is None
-        assert clock(b"\x30\x82" * 500, serial, store(clocks()), NOW) is None
-
-    def test_two_certificates_of_one_serial_in_a_timestamp_are_believed_neither(self) -> None:
-        from tests.provenance.signed import clocks
-
-        leaf, *rest = x509.load_pem_x509_certificates(pki().tsa.chain_pem)
-        twin = (
-            x509.CertificateBuilder().subject_name(leaf.subject).issuer_name(leaf.issuer)
-            .public_key(pki().leaf.public_key()).serial_number(leaf.serial_number)
-            .not_valid_before(NOW - timedelta(days=1)).not_valid_after(NOW + timedelta(days=1))
-            .sign(pki().root.key, hashes.SHA256())
-        )  # fmt: skip
-        token = b"".join(c.public_bytes(DER) for c in (leaf, twin, *rest))
-        assert clock(token, str(leaf.serial_number), store(clocks()), NOW) is None
 
     def test_rubbish(self) -> None:
         assert listed((), store(), NOW) is None

@@ -9,8 +9,9 @@ from assay.provenance.trust import TrustList
 MAX_FIRST = 40
 """Reasons that stand before all others."""
 
+_UNCOVERED = tuple(f"assertion.{kind}Hash.additionalExclusionsPresent" for kind in ("data", "bmff", "boxes"))
 _FIRST = (
-    "assay.ingredient.redacted",
+    *_UNCOVERED, "assay.ingredient.redacted",
     "assay.at", "assay.expired_since", "assay.legacy_timestamp", "assay.trust.timestamp_list", "timeStamp.trusted",
     "timeStamp.untrusted", "timeStamp.mismatch", "assay.no_timestamp", "signingCredential.ocsp.notRevoked",
     "signingCredential.ocsp.inaccessible",
@@ -35,7 +36,9 @@ def sentence(chain: Chain, listed: TrustList | None) -> str:
         State.TRUSTED: f"The credentials are intact, and {listed.dated if listed else 'a trust list'} vouches for the "
         f"signer, {who}",
     }[active.state]
-    return f"{_with_history(chain, intact)}{_hidden(chain.hidden)}"
+    uncovered = any(r.code in _UNCOVERED for r in active.reasons)
+    less = " A part of the file is not covered by the signature: anybody can have changed that." if uncovered else ""
+    return f"{_with_history(chain, intact)}{less}{_hidden(chain.hidden)}"
 
 
 def _with_history(chain: Chain, intact: str) -> str:
