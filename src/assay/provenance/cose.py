@@ -15,6 +15,8 @@ from assay.provenance.path import load
 MAX_TIMESTAMP = 65_536
 
 _X5CHAIN = (33, "x5chain")
+_CERTIFICATES = frozenset({*_X5CHAIN, 32, 34, 35, "x5bag", "x5t", "x5u"})
+"""Headers that hold or point to certificates."""
 
 _ALGORITHMS: dict[Any, str] = {
     -7: "es256", -35: "es384", -36: "es512", -37: "ps256", -38: "ps384", -39: "ps512", -8: "ed25519", -19: "ed25519",
@@ -35,21 +37,26 @@ class Header:
 def header(cose: bytes, claim: bytes) -> Header:
     """Read the header of a COSE_Sign1 over a claim. What is not as it should be is left out, not complained of.
 
-    Certificates are told only where the first one's key made the signature: a header can hold two chains, one of which
-    the library checks the signature with, and another that somebody else may be vouched for by.
+    Where one chain is all that there is, the library has checked the signature with its first certificate. A header can
+    hold two, one that the library checks with and another that somebody else may be vouched for by: then, or where
+    anything else points to certificates, a chain is told only if its first key made the signature.
     """
     try:
-        value = cbor2.loads(cose, max_depth=16)
+        value = cbor2.loads(cose, max_depth=16, allow_duplicate_keys=False)
         value = getattr(value, "value", value)
-        protected, unprotected, signature = cbor2.loads(value[0], max_depth=16), value[1], value[3]
+        protected, unprotected, signature = (
+            cbor2.loads(value[0], max_depth=16, allow_duplicate_keys=False), value[1], value[3],
+        )  # fmt: skip
     except Exception:  # cbor2 raises what its input makes it raise
         return Header((), ())
     chain: tuple[bytes, ...] = ()
-    for part in (protected, unprotected):
+    parts = [part for part in (protected, unprotected) if isinstance(part, Mapping)]
+    for part in parts:
         for key in _X5CHAIN:
-            if not chain and isinstance(part, Mapping) and key in part:
+            if not chain and key in part:
                 chain = _byte_strings(part[key])
-    if not chain or not _made_by(chain[0], protected, value[0], claim, signature):
+    alone = sum(key in _CERTIFICATES for part in parts for key in part) == 1
+    if not alone and chain and not _made_by(chain[0], protected, value[0], claim, signature):
         chain = ()
     revocation = unprotected.get("rVals") if isinstance(unprotected, Mapping) else None
     answers = _byte_strings(revocation.get("ocspVals")) if isinstance(revocation, Mapping) else ()

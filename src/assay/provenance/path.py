@@ -5,12 +5,14 @@ certificates only for this moment. Both are found out here.
 """
 
 import hashlib
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from assay.provenance.cms import signed_with
@@ -37,7 +39,7 @@ def listed(chain: Iterable[bytes], trust: TrustStore, when: datetime) -> TrustLi
     if first is None or not _valid(first, when):
         return None
     parsed = [first, *(c for c in others if c is not None)]
-    fingerprint = hashlib.sha256(_der(parsed[0])).digest()
+    fingerprint = hashlib.sha256(_facts(parsed[0]).der).digest()
     for candidate in trust.claims():
         if fingerprint in allowed(candidate):
             return candidate
@@ -104,49 +106,83 @@ def issuer_of(certificate: x509.Certificate, candidates: Iterable[x509.Certifica
 
 def _leads(chain: list[x509.Certificate], roots: tuple[x509.Certificate, ...], when: datetime) -> bool:
     """Whether a path of valid CA certificates leads from the first of ``chain`` to one of ``roots``."""
-    known = {_der(root) for root in roots}
-    current, seen = chain[0], {_der(chain[0])}
+    known = {_facts(root).der for root in roots}
+    current, seen = chain[0], {_facts(chain[0]).der}
     for depth in range(MAX_PATH):
-        if _der(current) in known and depth:
+        if _facts(current).der in known and depth:
             return True
         ends = [root for root in roots if root.subject == current.issuer and _authority(root, when, depth)]
         if any(_issued(current, root) for root in ends):
             return True
-        between = [c for c in chain[1:] if _der(c) not in seen and _authority(c, when, depth)]
+        between = [c for c in chain[1:] if _facts(c).der not in seen and _authority(c, when, depth)]
         following = issuer_of(current, between)
         if following is None:
             return False
-        seen.add(_der(following))
+        seen.add(_facts(following).der)
         current = following
     return False
 
 
-def _is_for(certificate: x509.Certificate, purposes: Container[str]) -> bool:
-    """Whether a certificate is for one of these purposes. The library lets those of clocks and responders, which the
-    same authorities hand out, sign claims too.
+@dataclass(frozen=True)
+class _Facts:
+    """What is asked of a certificate for every file that it stands above, found out once.
+
+    ``issues`` says whether it may issue certificates at all, with ``below`` authorities below it, none for any number.
     """
+
+    der: bytes
+    begins: datetime
+    ends: datetime
+    purposes: frozenset[str]
+    issues: bool
+    below: int | None
+
+
+@lru_cache(maxsize=1024)
+def _facts(certificate: x509.Certificate) -> _Facts:
+    purposes = _purposes(certificate)
+    issues, below = _issuing(certificate)
+    return _Facts(
+        certificate.public_bytes(Encoding.DER), certificate.not_valid_before_utc, certificate.not_valid_after_utc,
+        purposes, issues, below,
+    )  # fmt: skip
+
+
+def _purposes(certificate: x509.Certificate) -> frozenset[str]:
+    """The extended key usages of a certificate."""
     try:
         usages = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except x509.ExtensionNotFound:
-        return False
-    return any(usage.dotted_string in purposes for usage in usages)
+        return frozenset()
+    return frozenset(usage.dotted_string for usage in usages)
 
 
-def _authority(certificate: x509.Certificate, when: datetime, depth: int) -> bool:
-    """Whether this may issue certificates at ``when``, with ``depth`` authorities below it. One that limits the names
-    it may certify, or says what is not understood here and must be, may not: nobody checked.
+def _issuing(certificate: x509.Certificate) -> tuple[bool, int | None]:
+    """Whether this is an authority's, and how many it may have below it. One that limits the names it may certify, or
+    says what is not understood here and must be, is none for us: nobody checked.
     """
     for extension in certificate.extensions:
         if extension.oid == _NAMES or (extension.critical and extension.oid not in _UNDERSTOOD):
-            return False
+            return False, None
     try:
         constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
         usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
     except (x509.ExtensionNotFound, ValueError):
-        return False
-    if not constraints.ca or not usage.key_cert_sign:
-        return False
-    return (constraints.path_length is None or constraints.path_length >= depth) and _valid(certificate, when)
+        return False, None
+    return constraints.ca and usage.key_cert_sign, constraints.path_length
+
+
+def _is_for(certificate: x509.Certificate, purposes: Iterable[str]) -> bool:
+    """Whether a certificate is for one of these purposes. The library lets those of clocks and responders, which the
+    same authorities hand out, sign claims too.
+    """
+    return not _facts(certificate).purposes.isdisjoint(purposes)
+
+
+def _authority(certificate: x509.Certificate, when: datetime, depth: int) -> bool:
+    """Whether this may issue certificates at ``when``, with ``depth`` authorities below it."""
+    facts = _facts(certificate)
+    return facts.issues and (facts.below is None or facts.below >= depth) and facts.begins <= when <= facts.ends
 
 
 @lru_cache(maxsize=1024)  # the same few certificates stand above the files of a folder; a check takes a millisecond
@@ -159,7 +195,8 @@ def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
 
 
 def _valid(certificate: x509.Certificate, when: datetime) -> bool:
-    return certificate.not_valid_before_utc <= when <= certificate.not_valid_after_utc
+    facts = _facts(certificate)
+    return facts.begins <= when <= facts.ends
 
 
 @lru_cache(maxsize=256)
@@ -174,12 +211,6 @@ def load(der: bytes) -> x509.Certificate | None:
     except Exception:  # the parser raises a dozen kinds for hostile DER
         return None
     return found
-
-
-def _der(certificate: x509.Certificate) -> bytes:
-    from cryptography.hazmat.primitives.serialization import Encoding  # noqa: PLC0415
-
-    return certificate.public_bytes(Encoding.DER)
 
 
 __all__ = ["anchors", "clock", "issuer_of", "listed", "load", "within"]
