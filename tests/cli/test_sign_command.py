@@ -58,7 +58,6 @@ def assay(*arguments: str | Path, cwd: Path, **more: str) -> Done:
             patch.setenv(name, value)
         patch.chdir(cwd)
         patch.setattr(sys, "argv", ["assay", "sign", *map(str, arguments)])
-        patch.setitem(app.COMMANDS, "sign", ("assay.cli.sign", app.VOUCH, "Sign media."))
         for name, stream in (("stdout", out), ("stderr", err), ("stdin", nothing)):
             patch.setattr(sys, name, stream)
         try:
@@ -434,3 +433,13 @@ def test_killed_in_the_middle_nothing_is_lost_and_the_same_command_goes_on(desk:
         found = seen(out / f"{number:03}.jpg", desk)
         assert (found.state, len(found.manifests)) == (State.TRUSTED, 1)
         assert (tmp_path / "inbox" / f"{number:03}.jpg").is_file()
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="the file system wants names that are text")
+def test_a_file_name_that_is_no_text_is_signed_under_its_bytes_written_out(desk: Path, tmp_path: Path) -> None:
+    source = tmp_path / os.fsdecode(b"a\xff.jpg")
+    source.write_bytes(sample("image/jpeg"))
+    claim = ("--source", "digitalCreation", "--json", "-")
+    done = assay(source, "-o", tmp_path / "out.jpg", "-i", "desk", *claim, cwd=desk)
+    assert done.returncode == 0, done
+    assert json.loads(done.stdout)["path"].endswith("a\\udcff.jpg")

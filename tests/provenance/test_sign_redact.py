@@ -5,6 +5,7 @@ import json
 import struct
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -345,6 +346,24 @@ def test_a_value_that_lies_over_the_picture_is_refused() -> None:
     with pytest.raises(ProvenanceError, match="tangled") as caught:
         redact.from_bytes(bytes(source), "image/tiff", ["GPS"])
     assert caught.value.reason == "unsupported"
+
+
+def test_a_field_that_leads_beyond_the_block_does_not_make_it_grow() -> None:
+    block = bytearray(exif_block(b"\xff\xd8\xff\xd9"))
+    order = "<" if block[:2] == b"II" else ">"
+    (first,) = struct.unpack_from(order + "I", block, 4)
+    (count,) = struct.unpack_from(order + "H", block, first)
+    for i in range(count):
+        _, kind, n = struct.unpack_from(order + "HHI", block, first + 2 + 12 * i)
+        if kind == 2 and n > 4:
+            struct.pack_into(order + "I", block, first + 2 + 12 * i + 8, 65_000)
+            break
+    else:
+        pytest.fail("the block has no text to lead astray")
+    size = len(block)
+    with suppress(AssayError):
+        blank(block, frozenset({"GPS"}))
+    assert len(block) == size
 
 
 @settings(max_examples=150, deadline=None)

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 from rich.console import Console
 from rich.text import Text
@@ -15,6 +14,7 @@ from assay.provenance.recovery import Recovery, Unrecovered, Verdict
 from assay.provenance.recovery.many import SECONDS, Answer, Ask, each_recovered
 from assay.provenance.shelves import is_url
 from assay.provenance.trust import chosen
+from assay.report.record import line
 from assay.report.recovery import render_recoveries, why
 from assay.report.recovery_page import render_recovery
 from assay.report.words import plain
@@ -94,11 +94,11 @@ def command(  # noqa: PLR0917 (typer reads the options from the signature)
     written: list[str] = []
     for number, (_, answer) in enumerate(each_recovered(paths, ask, jobs=min(jobs, len(paths)), seconds=timeout)):
         record = answer.record
-        line = msgspec.json.encode(record) + b"\n"
+        told = line(record)
         if json_file == "-":
-            emit(line)
+            emit(told)
         elif json_file:
-            lines.append(line)
+            lines.append(told)
         if pages and isinstance(record, Recovery):
             page = render_recovery(record, answer.picture, answer.comparison)
             written.append(write(pages[number], page.encode(), "--html"))

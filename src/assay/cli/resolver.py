@@ -5,7 +5,6 @@ import os
 import re
 import secrets
 import socket
-import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from assay.cli.outputs import emit
 from assay.errors import AssayError, ProvenanceError, UsageError
 from assay.provenance.softbindings import ALGORITHM, MAX_BYTES
 from assay.provenance.store import ManifestStore
@@ -83,7 +83,7 @@ def list_command(
     with ManifestStore.open(store) as kept:
         if json:
             for entry in kept.entries():
-                sys.stdout.buffer.write(msgspec.json.encode(entry) + b"\n")
+                emit(msgspec.json.encode(entry) + b"\n")
             return
         table = Table(box=None, pad_edge=False)
         for name in ("manifest", "bytes", "soft bindings"):

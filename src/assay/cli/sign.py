@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -23,6 +22,7 @@ from assay.provenance import redact
 from assay.provenance.bulk import SECONDS, Journal, NotSigned, Recipe, Result, Task, claims_digest, run
 from assay.provenance.definition import ACTIONS, SOURCE_TYPES, Edit, Options, Part, check
 from assay.provenance.identity import Identity, identities, pin_of_environment
+from assay.report.record import line
 from assay.report.signing import render_claims, render_results
 from assay.report.words import plain
 
@@ -199,9 +199,9 @@ class Asked:
                     results.append(result)
                     watch.done(result)
                     if self.json_file == "-":
-                        emit(msgspec.json.encode(result) + b"\n")
+                        emit(line(result))
         if self.json_file and self.json_file != "-":
-            write(Path(self.json_file), b"".join(msgspec.json.encode(r) + b"\n" for r in results), "--json")
+            write(Path(self.json_file), b"".join(map(line, results)), "--json")
         if not self.quiet:
             render_results(results, self.console)
             if any(not isinstance(r, NotSigned) for r in results):

@@ -1,19 +1,17 @@
 """``assay vouch``: attest media that one did not make, and check such attestations."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 from rich.console import Console
 
 from assay.cli.identities import PassphraseFile
 from assay.cli.inputs import moment
-from assay.cli.outputs import not_over
+from assay.cli.outputs import emit, not_over
 from assay.cli.sign import signer
 from assay.errors import MediaError, ProvenanceError, UsageError
 from assay.files import write_whole
@@ -35,6 +33,7 @@ from assay.provenance.vouch import (
 )
 from assay.provenance.vouch.cbor import MOST
 from assay.provenance.vouch.subject import seen
+from assay.report.record import line
 from assay.report.vouch import render_vouching, render_vouching_html
 from assay.report.words import plain
 from assay.workers import Lost, each
@@ -325,13 +324,12 @@ def _told(place: Path, subject: Subject, made: bytes) -> None:
 
 
 def _show(found: Vouching, json_file: str | None, *, quiet: bool) -> None:
-    line = msgspec.json.encode(found) + b"\n"
+    told = line(found)
     if json_file == "-":
-        sys.stdout.buffer.write(line)
-        sys.stdout.buffer.flush()
+        emit(told)
         return
     if json_file:
-        _write(Path(json_file), line)
+        _write(Path(json_file), told)
     if not quiet:
         render_vouching(found, Console())
 

@@ -127,8 +127,8 @@ def prepare(
         raise UsageError("Nothing is to be written: name a file for the result.")
     final = out or sidecar or source
     if options.title is None:
-        options = replace(options, title=(out or source).name)
-    options = replace(options, embed=options.embed and sidecar is None, opened=options.opened or source.name)
+        options = replace(options, title=_sayable((out or source).name))
+    options = replace(options, embed=options.embed and sidecar is None, opened=options.opened or _sayable(source.name))
     outfile.sweep([p for p in (out, sidecar) if p])
     with _reading(source) as stream:
         ctx = library.tools.context(identity, thumbnail=options.thumbnail)
@@ -170,6 +170,11 @@ def prepare(
         stream.seek(0)
         before = hashlib.file_digest(stream, "sha256").hexdigest()
     return Prepared(signed, before, after, tuple(moves))
+
+
+def _sayable(name: str) -> str:
+    """A file's name as text: bytes of it that are none are written out."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _reading(source: Path) -> io.BufferedReader:

@@ -106,8 +106,9 @@ def _empty_gaps(block: bytearray, keep: list[tuple[int, int]]) -> None:
     """Blank what nothing leads to: what other programs took out may lie there still. Not for a TIFF file, where parts
     of the picture may be led to in ways that are not known here.
     """
-    at = 0
-    for start, end in sorted([*keep, (len(block), len(block))]):
+    at, size = 0, len(block)
+    for start, end in sorted([*keep, (size, size)]):
+        start = min(start, size)  # noqa: PLW2901 (a damaged field may lead beyond the block)
         if start > at:
             block[at:start] = bytes(start - at)
         at = max(at, end)
