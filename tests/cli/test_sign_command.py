@@ -26,14 +26,10 @@ from assay.provenance.verify import verify
 
 MANY = 40
 PASSPHRASE = "correct horse battery"
-RUN = (
-    "from assay.cli import app; "
-    "app.COMMANDS.setdefault('sign', ('assay.cli.sign', app.VOUCH, 'Sign media.')); app.main()"
-)
 
 
 def command(*arguments: str | Path) -> list[str]:
-    return [sys.executable, "-c", RUN, *map(str, arguments)]
+    return [sys.executable, "-m", "assay.cli", *map(str, arguments)]
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:
