@@ -27,14 +27,17 @@ STRANGERS_CHANGED = ("JPEG 30", "crop 50 %", "mirror")
 
 
 def load(folder: Path, most: int) -> list[Picture]:
-    """The camera originals, upright."""
-    pictures = []
+    """The camera originals, upright; one that lies there twice counts once."""
+    pictures: dict[str, Picture] = {}
     for path in sorted(folder.iterdir())[:most]:
         media = Media.open(path)
+        if media.sha256 in pictures:
+            continue
         rgb = np.ascontiguousarray(media.upright(media.rgb))
         side = min(1.0, SIDE / max(rgb.shape[:2]))
-        pictures.append(np.asarray(cv2.resize(rgb, None, fx=side, fy=side, interpolation=cv2.INTER_AREA), np.uint8))
-    return pictures
+        small = cv2.resize(rgb, None, fx=side, fy=side, interpolation=cv2.INTER_AREA)
+        pictures[media.sha256] = np.asarray(small, np.uint8)
+    return list(pictures.values())
 
 
 def _compare(found: Print, picture: Picture) -> Comparison:

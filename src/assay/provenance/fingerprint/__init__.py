@@ -3,7 +3,7 @@ manifest that a watermark led to is of this picture at all.
 
 The fingerprint, ``assay.structure.1``, holds for each of 64 x 64 cells of the upright picture whether it is lighter or
 darker than what is around it, or too faint to say: 1,031 bytes. To compare it, the picture in hand is laid over it in
-some 600 ways (size, place, quarter turns, mirrored, turned by up to 7 degrees, stretched by up to 13 %), and the best
+some 500 ways (size, place, quarter turns, mirrored, turned by up to 6.6 degrees, stretched by up to 13 %), and the best
 is judged. What that gives on which pictures stands in ``docs/figures/fingerprint.md``.
 """
 
