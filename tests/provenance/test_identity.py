@@ -9,8 +9,8 @@ from tests.provenance.pki import pki
 
 from assay.errors import ProvenanceError
 from assay.provenance.certificates import create, development_files, write_folder
+from assay.provenance.config import config_folder
 from assay.provenance.identity import (
-    config_folder,
     find,
     from_callback,
     from_files,

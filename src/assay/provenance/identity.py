@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import platformdirs
 from cryptography import x509
 
 from assay.errors import ProvenanceError
 from assay.provenance import tokens
 from assay.provenance.certificates import ALGORITHMS, encode_key, lint, load_key
+from assay.provenance.config import config_folder
 from assay.provenance.keys import Sign, algorithm_of, certificates_of, same_key, signed_by, signing_with
 
 FILE = "identity.toml"
@@ -151,12 +151,6 @@ def from_files(
     return replace(made, warnings=warnings)
 
 
-def config_folder() -> Path:
-    """Where Assay keeps what a person set up: ``ASSAY_CONFIG_DIR``, or the platform's folder for that."""
-    named = os.environ.get("ASSAY_CONFIG_DIR")
-    return Path(named) if named else platformdirs.user_config_path("assay", appauthor=False)
-
-
 def identities() -> list[str]:
     """Names of the identities that ``--identity`` knows, sorted."""
     folder = config_folder() / "identities"
@@ -254,7 +248,6 @@ __all__ = [
     "FILE",
     "Identity",
     "Secret",
-    "config_folder",
     "find",
     "from_callback",
     "from_files",

@@ -8,7 +8,6 @@ import base64
 import binascii
 import hashlib
 import json
-import os
 import re
 import tomllib
 from collections.abc import Collection, Iterable
@@ -18,12 +17,12 @@ from importlib import resources
 from itertools import count
 from pathlib import Path
 
-import platformdirs
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from assay.errors import ProvenanceError, UsageError
 from assay.files import write_whole
+from assay.provenance.config import config_folder
 from assay.provenance.engine import Anchors
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -174,16 +173,11 @@ def is_authority(certificate: x509.Certificate) -> bool:
         return False
 
 
-def config_folder() -> Path:
-    """Where the user's own lists are: ``ASSAY_CONFIG_DIR``, or what the system says."""
-    return Path(os.environ.get("ASSAY_CONFIG_DIR") or platformdirs.user_config_dir("assay", appauthor=False)) / "trust"
-
-
 class Shelf:
     """The user's own lists, kept in a folder, and which shipped ones are switched off."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        self.folder = folder or config_folder()
+        self.folder = folder or config_folder() / "trust"
 
     def own(self) -> tuple[TrustList, ...]:
         """The lists that the user added. Raises ProvenanceError where one cannot be read."""
