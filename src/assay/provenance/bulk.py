@@ -223,7 +223,8 @@ def run(
     """
     kept = {task.source: record for task in tasks if journal and (record := journal.find(task))}
     todo = [task for task in tasks if task.source not in kept]
-    finals = [path for task in todo for path in task.written]
+    # Of the kept ones too: a run before the last may have left a part that then seemed somebody's.
+    finals = [path for task in tasks for path in task.written]
     outfile.sweep(finals)
     try:
         with closing(

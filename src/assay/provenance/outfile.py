@@ -118,6 +118,11 @@ def _lives(process: int) -> bool:
         return False
     except OSError:
         return True
+    # One that was killed and whose end nobody has taken note of yet still answers, and writes no more.
+    with suppress(OSError):
+        return (
+            Path(f"/proc/{process}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2][:2] != " Z"
+        )
     return True
 
 
