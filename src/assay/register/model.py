@@ -84,7 +84,7 @@ class Anchor(_Model, frozen=True):
 
 class Query(_Model, frozen=True):
     """What to look for; all that is given must hold. ``since`` and ``until`` are POSIX seconds by the operator's clock.
-    ``distance`` is the largest Hamming distance, in bits, of a fingerprint. ``after`` is the index after which to go on.
+    ``distance`` is the largest Hamming distance, in bits, of a fingerprint. ``after``: the index to go on after.
     """
 
     digest: bytes | None = None
@@ -99,8 +99,8 @@ class Query(_Model, frozen=True):
 
 
 class Hit(_Model, frozen=True):
-    """One entry that a search found. ``seen`` (POSIX seconds) is the operator's clock and proves nothing. ``opening`` is
-    there for public records that are not forgotten; ``tombstone`` is the index of the leaf that forgets this one.
+    """One entry that a search found. ``seen`` (POSIX seconds) is the operator's clock and proves nothing. ``opening``
+    is there for public records that are not forgotten; ``tombstone`` is the index of the leaf that forgets this one.
     ``name`` is what the operator calls the submitter; ``distance`` that of the fingerprint asked for.
     """
 

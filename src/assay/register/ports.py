@@ -98,7 +98,7 @@ class Index(Protocol):
 
 
 class Register(Protocol):
-    """A register as its users see it: a folder on this machine or a URL. See ``assay.register.access.open_register``."""
+    """A register as its users see it: a folder or a URL. See ``assay.register.access.open_register``."""
 
     @property
     def verifier(self) -> VerifierKey:
@@ -139,8 +139,8 @@ class Register(Protocol):
 
 
 Cosign = Callable[[Note, Callable[[int], list[bytes]]], Note]
-"""Given a checkpoint signed by the log, and what makes the consistency proof from an old size to it: the checkpoint with
-the witnesses' cosignatures. Raises RegisterError ``quorum`` where too few of them sign."""
+"""Given a checkpoint signed by the log, and what makes the consistency proof from an old size to it: the checkpoint
+with the witnesses' cosignatures. Raises RegisterError ``quorum`` where too few of them sign."""
 
 
 __all__ = ["Cosign", "Index", "Ledger", "Objects", "Register"]

@@ -66,7 +66,8 @@ def encode_bundle(entries: Iterable[bytes]) -> bytes:
 
 def decode_bundle(data: bytes, count: int) -> list[bytes]:
     """The ``count`` entries of a bundle. Raises RegisterError ``malformed`` where it holds fewer or more."""
-    entries, at = [], 0
+    entries: list[bytes] = []
+    at = 0
     while at < len(data) and len(entries) < count:
         end = at + 2 + int.from_bytes(data[at : at + 2], "big")
         if at + 2 > len(data) or end > len(data):
