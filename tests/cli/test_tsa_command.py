@@ -16,7 +16,7 @@ from cryptography import x509
 from tests.cli.test_certificates_command import assay, flat
 
 from assay.provenance.certificates import lint
-from assay.provenance.timestamps import check, stamp
+from assay.timestamps import check, stamp
 
 SERVE = """
 import typer
@@ -88,7 +88,7 @@ def test_serves_until_stopped(clock: Path, how: signal.Signals) -> None:
 def test_two_processes_on_one_identity_share_its_numbers(clock: Path) -> None:
     import rfc3161_client as tsp
 
-    from assay.provenance.timestamps.client import _as_reply
+    from assay.timestamps.client import _as_reply
 
     with served("--identity", clock, "--quiet") as (one, _), served("--identity", clock, "--quiet") as (two, _):
         tokens = [stamp(b"message", url) for url in (one, two, one, two)]

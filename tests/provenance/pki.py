@@ -29,8 +29,8 @@ from assay.provenance.certificates.issue import (
     pem,
     subject,
 )
-from assay.provenance.timestamps import Authority, Identity, Server
-from assay.provenance.timestamps.authority import find_openssl
+from assay.timestamps import Authority, Identity, Server
+from assay.timestamps.authority import find_openssl
 
 ORGANISATION = "Test Organisation"
 

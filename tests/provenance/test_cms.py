@@ -18,7 +18,7 @@ from tests.provenance.signed import clocks, mine, store
 from assay.provenance.certificates import create_timestamp_authority
 from assay.provenance.cms import signed_with
 from assay.provenance.path import clock
-from assay.provenance.timestamps import Authority, Identity, stamp
+from assay.timestamps import Authority, Identity, stamp
 
 asn1: Any = pytest.importorskip("asn1crypto.cms", reason="missing: asn1crypto")
 tsp: Any = pytest.importorskip("asn1crypto.tsp", reason="missing: asn1crypto")

@@ -30,8 +30,8 @@ from assay.cli.identities import (
 from assay.errors import ProvenanceError, UsageError
 from assay.provenance.certificates import create_timestamp_authority, lint, timestamp_files, write_folder
 from assay.provenance.certificates.issue import INTERMEDIATE_DAYS
-from assay.provenance.timestamps import POLICY, Authority, Identity, Server
 from assay.report.words import plain
+from assay.timestamps import POLICY, Authority, Identity, Server
 
 app = typer.Typer(
     no_args_is_help=True,

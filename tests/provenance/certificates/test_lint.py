@@ -22,7 +22,7 @@ from assay.errors import ProvenanceError
 from assay.provenance.certificates import ALGORITHMS, RULES, create, lint, load_key, request
 from assay.provenance.certificates.issue import Issuer, ca_extensions, issue, leaf_extensions, pem, subject
 from assay.provenance.certificates.rules import TIMESTAMP_RULES
-from assay.provenance.timestamps import Authority, Identity
+from assay.timestamps import Authority, Identity
 
 PAGE = Path(__file__).parents[3] / "docs" / "guide" / "certificates.md"
 

@@ -14,12 +14,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from assay.errors import MediaError, ProvenanceError
 from assay.provenance.model import Kind, Reason, Signer
 from assay.provenance.path import anchors, listed
-from assay.provenance.timestamps import check as check_timestamp
 from assay.provenance.trust import TrustStore
 from assay.provenance.vouch import cose
 from assay.provenance.vouch.profile import unfit
 from assay.provenance.vouch.statement import LIMITS, Statement, Subject, decode, moment, stamp
 from assay.provenance.vouch.subject import measure, pixels
+from assay.timestamps import check as check_timestamp
 
 SKEW = timedelta(days=1)
 """How far the voucher's clock may be from others'."""

@@ -8,7 +8,6 @@ from typing import Any
 from assay.errors import ProvenanceError, UsageError
 from assay.provenance.identity import Identity
 from assay.provenance.keys import certificates_of
-from assay.provenance.timestamps import stamp as ask_timestamp
 from assay.provenance.vouch import cose
 from assay.provenance.vouch.check import read
 from assay.provenance.vouch.profile import unfit
@@ -24,6 +23,7 @@ from assay.provenance.vouch.statement import (
     stamp,
     validate,
 )
+from assay.timestamps import stamp as ask_timestamp
 
 
 def vouch(

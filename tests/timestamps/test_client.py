@@ -20,7 +20,7 @@ from tests.provenance.pki import authority, pki, serving
 from assay.errors import ProvenanceError, UsageError
 from assay.provenance.certificates import create_timestamp_authority, load_key
 from assay.provenance.certificates.issue import TIMESTAMP_PURPOSES, Issuer, issue, leaf_extensions, pem, subject
-from assay.provenance.timestamps import Authority, Identity, check, stamp
+from assay.timestamps import Authority, Identity, check, stamp
 
 REPLY = "application/timestamp-reply"
 ROOTS = [x509.load_pem_x509_certificate(pki().tsa_root_pem)]

@@ -18,8 +18,8 @@ from tests.provenance.pki import pki, serving
 
 from assay.errors import ProvenanceError, UsageError
 from assay.provenance.certificates import create_timestamp_authority
-from assay.provenance.timestamps import Authority, Identity, Server, authority, server
-from assay.provenance.timestamps.serials import Serials
+from assay.timestamps import Authority, Identity, Server, authority, server
+from assay.timestamps.serials import Serials
 
 QUERY = {"Content-Type": "application/timestamp-query"}
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from cryptography import x509
 
 from assay.errors import ProvenanceError, UsageError
-from assay.provenance.timestamps.serials import Serials
+from assay.timestamps.serials import Serials
 
 POLICY = "1.3.6.1.4.1.32473.1"
 """What a timestamp says it was made under, unless told otherwise: a number set aside for examples (RFC 5612)."""

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from assay.errors import ProvenanceError
-from assay.provenance.timestamps.authority import Authority, BusyError
+from assay.timestamps.authority import Authority, BusyError
 
 QUERY, REPLY = "application/timestamp-query", "application/timestamp-reply"
 MAX_QUERY = 8 * 1024
