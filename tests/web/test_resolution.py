@@ -430,11 +430,11 @@ class TestEveryRequest:
         assert "secret" not in caplog.text
 
     def test_the_log_has_no_people_in_it(self, ask: Ask, caplog: pytest.LogCaptureFixture) -> None:
-        caplog.set_level("INFO", "assay.resolver")
+        caplog.set_level("INFO", "assay.web")
         ask("GET", "/matches/byBinding", params={"alg": WATERMARK, "value": VALUE})
         ask("GET", f"/manifests/{ONE}")
         ask("POST", "/bindings", json={"bindingValue": VALUE, "manifestId": ONE}, token=TOKEN)
-        lines = [json.loads(record.getMessage()) for record in caplog.records if record.name == "assay.resolver"]
+        lines = [json.loads(record.getMessage()) for record in caplog.records if record.name == "assay.web"]
         assert [(line["method"], line["route"], line["status"]) for line in lines] == [
             ("GET", "/matches/byBinding", 200),
             ("GET", "/manifests/{activeManifestId}", 200),

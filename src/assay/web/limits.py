@@ -25,7 +25,7 @@ MAX_CLIENTS = 100_000
 HERE = {"localhost", "127.0.0.1"}
 """Names by which a service that lets everybody write is asked."""
 
-_logger = logging.getLogger("assay.resolver")
+_logger = logging.getLogger("assay.web")
 _STARTED = "assay.started"
 
 

@@ -17,7 +17,7 @@ from assay.provenance.store import MAX_MATCHES, ManifestStore
 from assay.web.fetch import Resolver, resolve
 from assay.web.limits import Counter, allow, limited, log, of_type, writers
 from assay.web.openapi import body_of, config, finish
-from assay.web.problems import HANDLERS, Refusal, refusals
+from assay.web.problems import Refusal, handlers, refusals
 from assay.web.service import MatchContent, Service, Settings
 
 LONGEST_VALUE = 4096
@@ -75,7 +75,7 @@ def create_app(
     app = Litestar(
         route_handlers=[*_queries(settings), *_stored(settings), *_fetches(), *SERVICES],
         dependencies={"service": Provide(lambda: service, sync_to_thread=False)},
-        exception_handlers=HANDLERS,
+        exception_handlers=handlers(),
         middleware=[limited(counter, settings.upload_seconds, here=settings.free)],
         before_send=[allow, log],
         cors_config=CORSConfig(allow_origins=["*"], allow_methods=["GET"], max_age=3600),

@@ -32,7 +32,7 @@ class Configuration(msgspec.Struct, frozen=True):
 def application() -> Litestar:
     """The application that the environment describes: made in the process that answers."""
     configuration = msgspec.json.decode(os.environ[CONFIGURATION], type=Configuration)
-    logger = logging.getLogger("assay.resolver")
+    logger = logging.getLogger("assay.web")
     logger.setLevel(logging.INFO)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Line())
