@@ -14,9 +14,9 @@ import msgspec
 import numpy as np
 
 import assay
+from assay import fingerprint as prints
+from assay.fingerprint import Comparison, Print, Query
 from assay.media import Media
-from assay.provenance import fingerprint as prints
-from assay.provenance.fingerprint import Comparison, Print, Query
 from bench.examine.figures import FIGURES, ROOT, machine
 from bench.fingerprint.changes import CHANGES, Picture, paste
 

@@ -9,9 +9,10 @@ import pytest
 from PIL import Image
 from tests.provenance.durables import copied, identity, jpeg, kept, picture, pixels, stripped, trust
 
+from assay import fingerprint
 from assay.errors import MediaError, ProvenanceError
 from assay.media import Media
-from assay.provenance import fingerprint, watermark
+from assay.provenance import watermark
 from assay.provenance.definition import Options
 from assay.provenance.durable import binding_of, make_durable, orient_back, psnr
 from assay.provenance.model import State

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 from tests.provenance.durables import Picture, copied, identity, jpeg, kept, picture, pixels, stripped, trust
 
+from assay import fingerprint
 from assay.errors import ProvenanceError
+from assay.fingerprint import Comparison
 from assay.media import Media
-from assay.provenance import fingerprint, watermark
+from assay.provenance import watermark
 from assay.provenance.definition import Options
 from assay.provenance.durable import binding_of
-from assay.provenance.fingerprint import Comparison
 from assay.provenance.model import SoftBinding, State, Verification
 from assay.provenance.recovery import FoundBy, Recovered, Recovery, Verdict, find, recover
 from assay.provenance.recovery.changes import changes, place

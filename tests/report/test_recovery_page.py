@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from assay.provenance.fingerprint import Comparison
+from assay.fingerprint import Comparison
 from assay.provenance.model import Action, Ingredient, Kind, Manifest, Reason, Signer, State, Verification
 from assay.provenance.recovery import Candidate, FoundBy, Likeness, Recovery, Seen, Verdict
 from assay.report.recovery import headline

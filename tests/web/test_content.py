@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 from tests.provenance.resolution.manifests import ONE, THREE, TWO, simple
 
+from assay import fingerprint
 from assay.errors import MediaError
-from assay.provenance import fingerprint, watermark
+from assay.provenance import watermark
 from assay.provenance.store import ManifestStore, Match
 from assay.testing.scene import scene
 from assay.web import content

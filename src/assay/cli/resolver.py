@@ -179,7 +179,7 @@ def serve_command(  # noqa: PLR0917 (typer reads the options from the signature)
     with ManifestStore.open(store, create=True):
         pass
     _free(address, port)
-    from assay.provenance import fingerprint  # noqa: PLC0415
+    from assay import fingerprint  # noqa: PLC0415
     from assay.provenance import watermark as mark  # noqa: PLC0415 (what measures pictures loads slowly)
     from assay.web.server import Configuration, serve  # noqa: PLC0415
     from assay.web.service import Settings  # noqa: PLC0415

@@ -14,11 +14,12 @@ from typing import BinaryIO, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from assay import fingerprint
 from assay.errors import AssayError, ProvenanceError
 from assay.media import Limits, Media
 from assay.media.encode import encode
 from assay.media.pixels import orient
-from assay.provenance import engine, fingerprint, history, watermark
+from assay.provenance import engine, history, watermark
 from assay.provenance.definition import Options, Part
 from assay.provenance.formats import PICTURES
 from assay.provenance.identity import Identity

@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from assay.provenance.fingerprint import SAME
+from assay.fingerprint import SAME
 from assay.provenance.formats import NAMES, PICTURES
 from assay.provenance.model import Verification
 from assay.provenance.recovery.records import Candidate, FoundBy, Recovery, Unrecovered, Verdict

@@ -10,8 +10,8 @@ import numpy.typing as npt
 from markupsafe import Markup
 
 import assay
+from assay.fingerprint import Comparison
 from assay.provenance.codes import CONTENT
-from assay.provenance.fingerprint import Comparison
 from assay.provenance.model import Kind, Manifest
 from assay.provenance.recovery.records import Recovery, Verdict
 from assay.report.html import environment, policy, resource

@@ -66,7 +66,7 @@ def _look(item: tuple[bytes, str, int]) -> list[Match]:
 
 def _alike(store: ManifestStore, rgb: "npt.NDArray[np.uint8]", mark: "Mark | None") -> Iterator[Match]:
     """Coarse and quick over all, then exact for the few that are likeliest."""
-    from assay.provenance import fingerprint  # noqa: PLC0415
+    from assay import fingerprint  # noqa: PLC0415
 
     likely = {name for name, _ in fingerprint.search(store.fingerprints(fingerprint.ALGORITHM), rgb, limit=COMPARED)}
     query = fingerprint.Query(rgb)

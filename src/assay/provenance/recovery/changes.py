@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from assay.provenance.fingerprint import Comparison
+from assay.fingerprint import Comparison
 from assay.provenance.formats import NAMES
 from assay.provenance.model import State, Verification
 from assay.provenance.recovery.records import Verdict

@@ -7,10 +7,11 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from assay import fingerprint
 from assay.errors import AssayError, MediaError, ProvenanceError
+from assay.fingerprint import Comparison, Query
 from assay.media import Media
-from assay.provenance import fingerprint, watermark
-from assay.provenance.fingerprint import Comparison, Query
+from assay.provenance import watermark
 from assay.provenance.formats import PICTURES
 from assay.provenance.model import State, Verification
 from assay.provenance.recovery.changes import changes

@@ -1,8 +1,8 @@
 """What a manifest is to a picture, and the records that say so."""
 
+from assay.fingerprint import Comparison
 from assay.provenance import watermark
 from assay.provenance.codes import CONTENT
-from assay.provenance.fingerprint import Comparison
 from assay.provenance.judge import UNTRUSTED
 from assay.provenance.model import Kind, Signer, State, Verification
 from assay.provenance.recovery.records import FoundBy, Likeness, Seen, Verdict

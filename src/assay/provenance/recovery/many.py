@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from assay.errors import AssayError, MediaError, ProvenanceError
+from assay.fingerprint import Comparison, untwisted
 from assay.media import Limits, Media
-from assay.provenance.fingerprint import Comparison, untwisted
 from assay.provenance.recovery.find import recover
 from assay.provenance.recovery.records import Recovery, Unrecovered
 from assay.provenance.shelves import open_shelf

@@ -62,7 +62,7 @@ class Seen(_Record, frozen=True):
 
 
 class Likeness(_Record, frozen=True):
-    """The picture against the fingerprint in a manifest: as :class:`assay.provenance.fingerprint.Comparison`, but for
+    """The picture against the fingerprint in a manifest: as :class:`assay.fingerprint.Comparison`, but for
     the map. Boxes are (x, y, width, height) as shares of the original.
     """
 

@@ -51,6 +51,13 @@ class Mark:
     rotation: float
     mirrored: bool
 
+    def pixel_scale(self, width: int, height: int) -> tuple[float, float]:
+        """Pixels of the picture over pixels of an original of that size, along x and y: on large pictures the pattern
+        is made at a size of its own.
+        """
+        larger = max(1.0, max(width, height) / WORK_SIDE)
+        return self.scale[0] / larger, self.scale[1] / larger
+
 
 def detect(rgb: Bytes, *, key: bytes = b"") -> Mark | None:
     """Return the mark in (H, W, 3) uint8 RGB made with the same ``key``, or None.

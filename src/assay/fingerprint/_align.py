@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import fft
 
-from assay.provenance.fingerprint._guesses import Guess, guesses
-from assay.provenance.fingerprint._map import SIDE, Floats, Print, Signs, light, signs
+from assay.fingerprint._guesses import Guess, guesses
+from assay.fingerprint._map import SIDE, Floats, Print, Signs, light, signs
 
 BASE = 256
 """Longer side, in pixels, to which the picture in hand is averaged down once."""

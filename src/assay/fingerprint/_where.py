@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from assay.provenance.fingerprint._align import Fit, Query
-from assay.provenance.fingerprint._guesses import Guess
-from assay.provenance.fingerprint._map import FAINT, SHARE, SIDE, Floats, Print, band
+from assay.fingerprint._align import Fit, Query
+from assay.fingerprint._guesses import Guess
+from assay.fingerprint._map import FAINT, SHARE, SIDE, Floats, Print, band
 
 _PARTS = 4
 _FULL = SIDE * _PARTS

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from assay.errors import ProvenanceError
-from assay.provenance.fingerprint._align import Query
-from assay.provenance.fingerprint._guesses import Guess
-from assay.provenance.fingerprint._map import BYTES, SIDE, Floats, unpack
+from assay.fingerprint._align import Query
+from assay.fingerprint._guesses import Guess
+from assay.fingerprint._map import BYTES, SIDE, Floats, unpack
 
 _SIZES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.71)
 _STEP = 2

@@ -2,13 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from assay.provenance.fingerprint._map import Print
-from assay.provenance.watermark._embed import WORK_SIDE
-
-if TYPE_CHECKING:
-    from assay.provenance.watermark import Mark
+from assay.fingerprint._map import Print
 
 Size = tuple[int, int]
 """Width and height of the picture in hand, in pixels."""
@@ -36,6 +32,24 @@ class Guess:
     mirrored: bool = False
     quarter: int = 0
     angle: float = 0.0
+
+
+class Hint(Protocol):
+    """What a watermark says of how the picture was mirrored, turned (degrees anticlockwise) and scaled."""
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether it was mirrored left to right, before it was turned."""
+        ...
+
+    @property
+    def rotation(self) -> float:
+        """By how many degrees it was turned."""
+        ...
+
+    def pixel_scale(self, width: int, height: int) -> tuple[float, float]:
+        """Pixels of the picture over pixels of an original of that size, along x and y."""
+        ...
 
 
 def scales(
@@ -77,11 +91,11 @@ def guesses(size: Size, found: Print, *, stage: int) -> Iterator[Guess]:
                 yield from (Guess(x, y, mirrored, 0, angle) for x, y in scales(upright, step, _LEAST_TURNED, _LARGEST))
 
 
-def hinted(size: Size, found: Print, hint: "Mark") -> Iterator[Guess]:
+def hinted(size: Size, found: Print, hint: Hint) -> Iterator[Guess]:
     """What a watermark says of size, angle and mirroring. On which side of the mirror an angle is read is tried both
     ways.
     """
-    across, down = pixel_scale(found, hint)
+    across, down = hint.pixel_scale(found.width, found.height)
     for turn in {hint.rotation, -hint.rotation}:
         quarter = round(turn / 90) % 4
         sides = (size[1], size[0]) if quarter % 2 else (size[0], size[1])
@@ -90,12 +104,4 @@ def hinted(size: Size, found: Print, hint: "Mark") -> Iterator[Guess]:
             yield Guess(x, y, hint.mirrored, quarter, round(turn - 90 * round(turn / 90), 1))
 
 
-def pixel_scale(found: Print, hint: "Mark") -> tuple[float, float]:
-    """Pixels of the picture over pixels of the original, by its watermark, whose pattern is made at a size of its own
-    on large pictures.
-    """
-    larger = max(1.0, max(found.width, found.height) / WORK_SIDE)
-    return hint.scale[0] / larger, hint.scale[1] / larger
-
-
-__all__ = ["SMALLEST_SHARE", "Guess", "Size", "guesses", "hinted", "pixel_scale"]
+__all__ = ["SMALLEST_SHARE", "Guess", "Hint", "Size", "guesses", "hinted"]

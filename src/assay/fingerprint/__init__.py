@@ -9,19 +9,15 @@ is judged. What that gives on which pictures stands in ``docs/figures/fingerprin
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from assay.provenance.fingerprint._align import Query, Target, align, straightened, telling
-from assay.provenance.fingerprint._guesses import SMALLEST_SHARE, Guess, hinted, pixel_scale
-from assay.provenance.fingerprint._map import SIDE, Print, pack, take, unpack
-from assay.provenance.fingerprint._search import search
-from assay.provenance.fingerprint._where import Box, agreement, differing, lay
-
-if TYPE_CHECKING:
-    from assay.provenance.watermark import Mark
+from assay.fingerprint._align import Query, Target, align, straightened, telling
+from assay.fingerprint._guesses import SMALLEST_SHARE, Guess, Hint, hinted
+from assay.fingerprint._map import SIDE, Print, pack, take, unpack
+from assay.fingerprint._search import search
+from assay.fingerprint._where import Box, agreement, differing, lay
 
 ALGORITHM = "assay.structure.1"
 """The name under which a soft binding records this fingerprint."""
@@ -74,7 +70,7 @@ def flat(fingerprint: bytes) -> bool:
     return telling(unpack(fingerprint)) < TELLING
 
 
-def compare(fingerprint: bytes, rgb: npt.NDArray[np.uint8], *, hint: "Mark | None" = None) -> Comparison:
+def compare(fingerprint: bytes, rgb: npt.NDArray[np.uint8], *, hint: Hint | None = None) -> Comparison:
     """Lay an upright picture, (H, W, 3) uint8, over a recorded fingerprint. Takes about 0.1 s where it is the same
     picture and 0.5 s where not. ``hint`` is a watermark read from the picture: it says how the picture was turned and
     scaled since.
@@ -84,7 +80,7 @@ def compare(fingerprint: bytes, rgb: npt.NDArray[np.uint8], *, hint: "Mark | Non
     return compare_print(unpack(fingerprint), Query(rgb), hint=hint)
 
 
-def compare_print(found: Print, query: Query, *, hint: "Mark | None" = None) -> Comparison:
+def compare_print(found: Print, query: Query, *, hint: Hint | None = None) -> Comparison:
     """:func:`compare` for what has been taken apart already."""
     if found.votes < MIN_VOTES:
         return Comparison(None, 0.0, "The recorded picture is too flat to be compared.")
@@ -123,11 +119,11 @@ def untwisted(rgb: npt.NDArray[np.uint8], comparison: Comparison) -> npt.NDArray
     return straightened(np.ascontiguousarray(np.rot90(image, -quarter)), comparison.turn - 90 * quarter)
 
 
-def _shown(found: Print, query: Query, hint: "Mark | None") -> float | None:
+def _shown(found: Print, query: Query, hint: Hint | None) -> float | None:
     """The share of the original's area that the picture can show at most, by the scale of its watermark."""
     if hint is None:
         return None
-    across, down = pixel_scale(found, hint)
+    across, down = hint.pixel_scale(found.width, found.height)
     area = across * down * found.width * found.height
     return query.width * query.height / area if math.isfinite(area) and area > 0 else None
 

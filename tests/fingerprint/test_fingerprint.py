@@ -8,10 +8,10 @@ import pytest
 from bench.fingerprint.changes import CHANGES, crop, paste, resize, turn
 from tests.provenance.durables import Picture
 
+from assay import fingerprint
 from assay.errors import ProvenanceError
+from assay.fingerprint import Comparison, compare, compute
 from assay.media import Media
-from assay.provenance import fingerprint
-from assay.provenance.fingerprint import Comparison, compare, compute
 from assay.provenance.watermark import Mark
 from assay.testing import scene
 
