@@ -10,6 +10,14 @@ _DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}")
 MAX_SIZE = 2**63 - 1
 """Largest tree size, index or time."""
 
+_P = 2**255 - 19
+_LOW_ORDER_Y = frozenset((
+    0, 1, _P - 1,
+    0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826,
+    0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7,
+))  # fmt: skip
+"""The y coordinates of the eight points of Curve25519 (Edwards form) whose order divides 8."""
+
 
 def decimal(text: str, what: str) -> int:
     """A number as ASCII decimal without sign, spaces or leading zeroes. Raises RegisterError ``malformed``."""
@@ -38,4 +46,15 @@ def from_base64(text: str, what: str, length: int | None = None) -> bytes:
     return data
 
 
-__all__ = ["MAX_SIZE", "base64_of", "decimal", "from_base64"]
+def check_ed25519(public: bytes) -> None:
+    """Refuse an Ed25519 public key that is not in canonical form (RFC 8032, section 5.1.3), or under which a signature
+    can be forged because its point has a small order. Raises RegisterError ``key``.
+    """
+    if len(public) != 32:
+        raise RegisterError(f"An Ed25519 public key has 32 bytes; this has {len(public)}.", "key")
+    y = int.from_bytes(public, "little") & (1 << 255) - 1
+    if y >= _P or y in _LOW_ORDER_Y:
+        raise RegisterError("The Ed25519 public key is not one that a signer can have: use another key.", "key")
+
+
+__all__ = ["MAX_SIZE", "base64_of", "check_ed25519", "decimal", "from_base64"]

@@ -5,9 +5,11 @@ cosignatures (0x06, both C2SP tlog-cosignature v1.0.1).
 """
 
 import hashlib
+import secrets
 import struct
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import cached_property
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -15,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, M
 
 from assay.errors import RegisterError
 from assay.register.checkpoint import Checkpoint
-from assay.register.encoding import MAX_SIZE, base64_of, from_base64
+from assay.register.encoding import MAX_SIZE, base64_of, check_ed25519, from_base64
 from assay.register.note import Note, Signature, check_name
 
 
@@ -52,13 +54,24 @@ def _cosigned(kind: KeyType, name: str, time: int, text: str) -> bytes:
 
 @dataclass(frozen=True)
 class VerifierKey:
-    """A public key with its name. ``public`` is 32 bytes, or 1312 for ML-DSA-44."""
+    """A public key with its name. ``public`` is 32 bytes, or 1312 for ML-DSA-44.
+
+    Raises RegisterError: ``malformed`` for a wrong name or length, ``key`` for an Ed25519 key of small order or not in
+    canonical form.
+    """
 
     name: str
     kind: KeyType
     public: bytes
 
-    @property
+    def __post_init__(self) -> None:
+        check_name(self.name)
+        if len(self.public) != _PUBLIC[self.kind]:
+            raise RegisterError("The verifier key has the wrong length.", "malformed")
+        if self.kind is not KeyType.MLDSA44:
+            check_ed25519(self.public)
+
+    @cached_property
     def key_id(self) -> bytes:
         """Four bytes that name the key, not a strong hash."""
         return key_id(self.name, self.kind, self.public)
@@ -70,7 +83,7 @@ class VerifierKey:
     def parse(cls, text: str) -> "VerifierKey":
         """A ``vkey``: name, key ID in hex, and base64 of type and key, joined by pluses.
 
-        Raises RegisterError ``malformed``, ``unsupported`` for another type of key.
+        Raises RegisterError: ``malformed``, ``unsupported`` for another type of key, ``key`` for a weak one.
         """
         parts = text.split("+", 2)
         if len(parts) != 3:
@@ -80,12 +93,16 @@ class VerifierKey:
             kind = KeyType(data[0])
         except (ValueError, IndexError):
             raise RegisterError("The verifier key is of a type that Assay does not know.", "unsupported") from None
-        key = cls(check_name(parts[0]), kind, data[1:])
-        if len(key.public) != _PUBLIC[kind]:
-            raise RegisterError("The verifier key has the wrong length.", "malformed")
+        key = cls(parts[0], kind, data[1:])
         if key.key_id.hex() != parts[1]:
             raise RegisterError("The hash in the verifier key is not that of its name and key.", "malformed")
         return key
+
+    @cached_property
+    def _public(self) -> Ed25519PublicKey | MLDSA44PublicKey:
+        if self.kind is KeyType.MLDSA44:
+            return MLDSA44PublicKey.from_public_bytes(self.public)
+        return Ed25519PublicKey.from_public_bytes(self.public)
 
     def matches(self, signature: Signature) -> bool:
         """Whether the signature claims to be by this key."""
@@ -107,48 +124,52 @@ class VerifierKey:
                 raise wrong
             message = _cosigned(self.kind, self.name, time, text)
         try:
-            if self.kind is KeyType.MLDSA44:
-                MLDSA44PublicKey.from_public_bytes(self.public).verify(blob, message)
-            else:
-                Ed25519PublicKey.from_public_bytes(self.public).verify(blob, message)
+            self._public.verify(blob, message)
         except (InvalidSignature, ValueError):
             raise wrong from None
         return time
 
     def signed(self, note: Note) -> int | None:
         """Whether this key signed the note: the time of its cosignature, 0 for a signature without a time, None where
-        it has none. Raises RegisterError ``signature`` where a line in its name does not verify.
+        it has none. Where it cosigned more than once, the earliest time: the note was there by then.
+
+        Raises RegisterError ``signature`` where any line of this key does not verify (signed-note, "Signatures").
         """
-        for signature in note.signatures:
-            if self.matches(signature):
-                return self.check(note.text, signature) or 0
-        return None
+        lines = {signature for signature in note.signatures if self.matches(signature)}
+        return min((self.check(note.text, line) or 0 for line in lines), default=None)
 
 
 @dataclass(frozen=True)
 class SignerKey:
-    """A private key with its name. ``secret`` is the 32-byte seed, of either algorithm."""
+    """A private key with its name. ``secret`` is the 32-byte seed, of either algorithm.
+
+    Raises RegisterError: ``malformed`` for a wrong name, ``key`` for a wrong length.
+    """
 
     name: str
     kind: KeyType
     secret: bytes = field(repr=False)
 
+    def __post_init__(self) -> None:
+        check_name(self.name)
+        if len(self.secret) != 32:
+            raise RegisterError("The secret of a signer key has 32 bytes.", "key")
+
     @classmethod
     def generate(cls, name: str, kind: KeyType = KeyType.ED25519) -> "SignerKey":
         """A new key from the system's randomness."""
-        import secrets  # noqa: PLC0415 (only here)
+        return cls(name, kind, secrets.token_bytes(32))
 
-        return cls(check_name(name), kind, secrets.token_bytes(32))
-
+    @cached_property
     def _private(self) -> Ed25519PrivateKey | MLDSA44PrivateKey:
         if self.kind is KeyType.MLDSA44:
             return MLDSA44PrivateKey.from_seed_bytes(self.secret)
         return Ed25519PrivateKey.from_private_bytes(self.secret)
 
-    @property
+    @cached_property
     def verifier(self) -> VerifierKey:
         """The public half."""
-        return VerifierKey(self.name, self.kind, self._private().public_key().public_bytes_raw())
+        return VerifierKey(self.name, self.kind, self._private.public_key().public_bytes_raw())
 
     def __str__(self) -> str:
         return f"PRIVATE+KEY+{self.name}+{self.verifier.key_id.hex()}+{base64_of(bytes((self.kind,)) + self.secret)}"
@@ -163,7 +184,7 @@ class SignerKey:
             if len(parts) != 5 or parts[:2] != ["PRIVATE", "KEY"]:
                 raise ValueError
             data = from_base64(parts[4], "The key", 33)
-            key = cls(check_name(parts[2]), KeyType(data[0]), data[1:])
+            key = cls(parts[2], KeyType(data[0]), data[1:])
             if key.verifier.key_id.hex() != parts[3]:
                 raise ValueError
         except (ValueError, RegisterError):
@@ -172,10 +193,9 @@ class SignerKey:
 
     def sign(self, text: str, time: int = 0) -> Signature:
         """Sign a note's text; ``time`` (POSIX seconds) goes into a cosignature and is not looked at by a plain one."""
-        private = self._private()
         if self.kind is KeyType.ED25519:
-            return Signature(self.name, self.verifier.key_id, private.sign(text.encode()))
-        blob = struct.pack(">Q", time) + private.sign(_cosigned(self.kind, self.name, time, text))
+            return Signature(self.name, self.verifier.key_id, self._private.sign(text.encode()))
+        blob = struct.pack(">Q", time) + self._private.sign(_cosigned(self.kind, self.name, time, text))
         return Signature(self.name, self.verifier.key_id, blob)
 
 

@@ -24,6 +24,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from assay.errors import RegisterError
+from assay.register.encoding import check_ed25519
 
 VERSION = 0x01
 HEAD = 98
@@ -103,7 +104,10 @@ def batch_message(count: int, root: bytes) -> bytes:
 
 
 def check_signature(public: bytes, count: int, root: bytes, signature: bytes) -> None:
-    """Verify the signature of a batch. Raises RegisterError ``signature``."""
+    """Verify the signature of a batch. Raises RegisterError: ``signature``; ``key`` for a public key that no honest
+    submitter can have.
+    """
+    check_ed25519(public)
     try:
         Ed25519PublicKey.from_public_bytes(public).verify(signature, batch_message(count, root))
     except (InvalidSignature, ValueError):

@@ -1,5 +1,6 @@
 """Signed notes (C2SP signed-note v1.0.0): a text, a blank line, and signature lines. Nothing is verified here."""
 
+import re
 from dataclasses import dataclass
 
 from assay.errors import RegisterError
@@ -10,11 +11,14 @@ MAX_NOTE = 262_144
 """Bytes of a note that are read."""
 MAX_SIGNATURES = 64
 """Signature lines of a note that are read; the specification asks for at least 16."""
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 
 
 def check_name(name: str) -> str:
-    """A key name: not empty, no Unicode space, no plus, no control character. Raises RegisterError ``malformed``."""
-    if not name or "+" in name or any(c.isspace() or ord(c) < 0x20 for c in name):
+    """A key name: not empty, no Unicode space, no plus, no control character, and fit for UTF-8. Raises RegisterError
+    ``malformed``.
+    """
+    if not name or "+" in name or any(c.isspace() or ord(c) < 0x20 or 0xD800 <= ord(c) < 0xE000 for c in name):
         raise RegisterError(
             f"{name[:60]!r} cannot be a key name: it is empty, or has a space or a plus in it.", "malformed"
         )
@@ -70,7 +74,7 @@ class Note:
             whole = data.decode("utf-8")
         except UnicodeDecodeError:
             raise RegisterError("The note is not UTF-8.", "malformed") from None
-        if any(ord(c) < 0x20 and c != "\n" for c in whole):
+        if _CONTROL.search(whole):
             raise RegisterError("The note holds control characters.", "malformed")
         text, blank, rest = whole.rpartition("\n\n")
         if not blank or not rest.endswith("\n"):
