@@ -22,11 +22,14 @@ _ADDRESS = re.compile(r"https?://[^\s/?#@]+(/[^\s?#]*)?")
 
 @dataclass(frozen=True)
 class Answer:
-    """What a server answered: the status, the media type without parameters, and the body."""
+    """What a server answered: the status, the media type without parameters, the body, and the seconds after which the
+    server asks to come again, where it says so.
+    """
 
     status: int
     kind: str
     body: bytes
+    retry: int | None = None
 
     def says(self) -> str:
         """Status and first line of the answer, made safe to show."""
@@ -69,7 +72,9 @@ class Http:
                     if time.monotonic() > deadline:
                         raise RegisterError(f"{url} did not answer within {self._seconds:g} s.", "unreachable")
                 kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-                return Answer(response.status_code, kind, bytes(read))
+                later = response.headers.get("retry-after", "")
+                retry = int(later) if re.fullmatch(r"[0-9]{1,6}", later) else None
+                return Answer(response.status_code, kind, bytes(read), retry)
         except httpx.TimeoutException:
             raise RegisterError(f"{url} did not answer within {self._seconds:g} s.", "unreachable") from None
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
