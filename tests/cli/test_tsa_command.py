@@ -88,11 +88,11 @@ def test_serves_until_stopped(clock: Path, how: signal.Signals) -> None:
 def test_two_processes_on_one_identity_share_its_numbers(clock: Path) -> None:
     import rfc3161_client as tsp
 
-    from assay.timestamps.client import _as_reply
+    from assay.timestamps.client import as_reply
 
     with served("--identity", clock, "--quiet") as (one, _), served("--identity", clock, "--quiet") as (two, _):
         tokens = [stamp(b"message", url) for url in (one, two, one, two)]
-    numbers = [tsp.decode_timestamp_response(_as_reply(token)).tst_info.serial_number for token in tokens]
+    numbers = [tsp.decode_timestamp_response(as_reply(token)).tst_info.serial_number for token in tokens]
     assert [n - numbers[0] for n in numbers] == [0, 1, 2, 3]
 
 

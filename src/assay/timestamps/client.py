@@ -51,7 +51,7 @@ def check(token: bytes, message: bytes, roots: Sequence[x509.Certificate]) -> da
     if not roots:
         raise ProvenanceError("No time-stamping authority is trusted, so no timestamp can be checked", "rejected")
     try:
-        reply = tsp.decode_timestamp_response(_as_reply(token))
+        reply = tsp.decode_timestamp_response(as_reply(token))
         builder = tsp.VerifierBuilder()
         for root in dict.fromkeys(roots):
             builder = builder.add_root_certificate(root)
@@ -108,7 +108,7 @@ def _decode(body: bytes, where: str) -> tsp.TimeStampResponse:
     return reply
 
 
-def _as_reply(token: bytes) -> bytes:
+def as_reply(token: bytes) -> bytes:
     """A token in the envelope that the library reads: ``SEQUENCE { SEQUENCE { INTEGER 0 }, token }``."""
     inside = b"\x30\x03\x02\x01\x00" + token
     length = len(inside)
@@ -139,4 +139,4 @@ def _error(message: str) -> ProvenanceError:
     return ProvenanceError(message, "authority")
 
 
-__all__ = ["check", "stamp"]
+__all__ = ["as_reply", "check", "stamp"]
