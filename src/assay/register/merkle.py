@@ -1,13 +1,14 @@
 """The Merkle tree of RFC 6962, section 2.1 (SHA-256): roots, inclusion and consistency proofs, made and checked.
 
-Verification follows RFC 9162, sections 2.1.3.2 and 2.1.4.2. A *reader* gives the hash of any complete, aligned subtree,
-so that proofs are made from a list, from tiles or from a database by the same code.
+What holds of a whole tree holds of the subtrees of draft-ietf-plants-merkle-tree-certs. A *reader* gives the hash of
+any complete, aligned subtree, so that proofs are made from a list, from tiles or from a database by the same code.
 """
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 
 from assay.errors import RegisterError
+from assay.register.encoding import MAX_SIZE
 
 EMPTY = hashlib.sha256().digest()
 """Root of the empty tree."""
@@ -66,44 +67,56 @@ def consistency_proof(old: int, new: int, read: Reader) -> list[bytes]:
     """The proof that the tree of ``new`` leaves extends that of ``old``; empty where ``old`` is 0 or ``new``."""
     if not 0 <= old <= new:
         raise RegisterError(f"A tree of {new} leaves cannot extend one of {old}.", "malformed")
-    if old in (0, new):
-        return []
+    return subtree_consistency_proof(range(old), new, read)
+
+
+def subtree_consistency_proof(leaves: range, size: int, read: Reader) -> list[bytes]:
+    """The proof that ``leaves`` are a subtree of the tree of ``size`` leaves, nearest hash first
+    (draft-ietf-plants-merkle-tree-certs, section 4.4). Raises RegisterError ``malformed``.
+    """
+    start, end = leaves.start, leaves.stop
+    if not is_subtree(leaves) or end > size:
+        raise RegisterError(f"[{start}, {end}) is no subtree of a tree of {size} leaves.", "malformed")
     proof: list[bytes] = []
-    start, end, whole = 0, new, True
-    while old != end:
-        middle = start + _split(end - start)
-        if old <= middle:
-            proof.append(subtree(middle, end, read))
-            end = middle
+    low, high, whole = 0, size, True
+    while start != end and (low, high) != (start, end):
+        middle = low + _split(high - low)
+        if end <= middle:
+            proof.append(subtree(middle, high, read))
+            high = middle
         else:
-            proof.append(subtree(start, middle, read))
-            start, whole = middle, False
+            proof.append(subtree(low, middle, read))
+            whole = whole and start >= middle
+            low, start = middle, max(start, middle)
     if not whole:
-        proof.append(subtree(start, end, read))
+        proof.append(subtree(low, high, read))
     return proof[::-1]
+
+
+def is_subtree(leaves: range) -> bool:
+    """Whether these leaves are a subtree: the first index is a multiple of the smallest power of two that is not below
+    their number (draft-ietf-plants-merkle-tree-certs, section 4.1). No leaves are one, anywhere.
+    """
+    start, end = leaves.start, leaves.stop
+    return 0 <= start <= end and (start == end or start % (1 << (end - start - 1).bit_length()) == 0)
 
 
 def root_from_inclusion(index: int, size: int, leaf: bytes, proof: Sequence[bytes]) -> bytes:
     """The root that an inclusion proof leads to. Raises RegisterError ``proof`` where it has not the right length."""
     if not 0 <= index < size:
         raise RegisterError(f"There is no leaf {index} in a tree of {size}.", "proof")
-    if len(proof) > MAX_PROOF or any(len(h) != 32 for h in (leaf, *proof)):
+    if len(proof) > MAX_PROOF or not _hashes(leaf, *proof):
         raise RegisterError("The inclusion proof is too long, or holds something that is no hash.", "proof")
-    node, last, found = index, size - 1, leaf
-    for sibling in proof:
-        if last == 0:
-            raise RegisterError("The inclusion proof is too long for this leaf.", "proof")
-        if node & 1 or node == last:
-            found = node_hash(sibling, found)
-            while not node & 1 and node:
-                node >>= 1
-                last >>= 1
+    inner = (index ^ size - 1).bit_length()
+    wanted = inner + (index >> inner).bit_count()
+    if len(proof) != wanted:
+        raise RegisterError(f"The inclusion proof has {len(proof)} hashes; it must have {wanted} here.", "proof")
+    sha256, found = hashlib.sha256, leaf
+    for level, sibling in enumerate(proof):
+        if level >= inner or index >> level & 1:
+            found = sha256(b"\1" + sibling + found).digest()
         else:
-            found = node_hash(found, sibling)
-        node >>= 1
-        last >>= 1
-    if last:
-        raise RegisterError("The inclusion proof is too short for this leaf.", "proof")
+            found = sha256(b"\1" + found + sibling).digest()
     return found
 
 
@@ -113,39 +126,60 @@ def verify_inclusion(index: int, size: int, leaf: bytes, proof: Sequence[bytes],
         raise RegisterError("The inclusion proof does not lead to the root of the checkpoint.", "proof")
 
 
+def verify_subtree_inclusion(index: int, leaves: range, leaf: bytes, proof: Sequence[bytes], root: bytes) -> None:
+    """Whether leaf ``index`` is in the subtree of ``leaves`` with this root. Raises RegisterError ``proof``."""
+    if not is_subtree(leaves) or index not in leaves or leaves.stop > MAX_SIZE:
+        raise RegisterError(f"Leaf {index} is in no subtree [{leaves.start}, {leaves.stop}).", "proof")
+    verify_inclusion(index - leaves.start, leaves.stop - leaves.start, leaf, proof, root)
+
+
 def verify_consistency(old: int, new: int, proof: Sequence[bytes], old_root: bytes, new_root: bytes) -> None:
-    """Raises RegisterError ``proof``."""
-    wrong = RegisterError(f"The proof does not show that the tree of {new} leaves extends that of {old}.", "proof")
-    if not 0 <= old <= new or len(proof) > MAX_PROOF or any(len(h) != 32 for h in (*proof, old_root, new_root)):
+    """Raises RegisterError ``proof``. Everything extends the empty tree."""
+    if old < 0 or (old == new and old_root != new_root) or (old != new and not _hashes(new_root)):
+        raise RegisterError(f"The proof does not show that the tree of {new} leaves extends that of {old}.", "proof")
+    verify_subtree_consistency(range(old), new, proof, old_root, new_root)
+
+
+def verify_subtree_consistency(
+    leaves: range, size: int, proof: Sequence[bytes], subtree_root: bytes, root: bytes
+) -> None:
+    """Whether ``leaves``, with their root, are a subtree of the tree of ``size`` leaves with its root
+    (draft-ietf-plants-merkle-tree-certs, section 4.4.3). Raises RegisterError ``proof``.
+    """
+    start, end = leaves.start, leaves.stop
+    wrong = RegisterError(f"The proof does not show that the tree of {size} leaves holds [{start}, {end}).", "proof")
+    if not is_subtree(leaves) or not end <= size <= MAX_SIZE:
         raise wrong
-    if old in (0, new):
-        if proof or (old == new and old_root != new_root) or (old == 0 and old_root != EMPTY):
+    if len(proof) > MAX_PROOF or not _hashes(*proof):
+        raise wrong
+    if start == end:
+        if proof or subtree_root != EMPTY:
             raise wrong
         return
-    path = list(proof)
-    if old & (old - 1) == 0:
-        path.insert(0, old_root)
-    if not path:
-        raise wrong
-    node, last = old - 1, new - 1
-    while node & 1:
-        node >>= 1
-        last >>= 1
-    first = second = path[0]
-    for sibling in path[1:]:
+    first, node, last = start, end - 1, size - 1
+    while first != node and (node == last or node & 1):
+        first, node, last = first >> 1, node >> 1, last >> 1
+    siblings = iter(proof)
+    part = whole = subtree_root if first == node else next(siblings, b"")
+    for sibling in siblings:
         if last == 0:
             raise wrong
         if node & 1 or node == last:
-            first, second = node_hash(sibling, first), node_hash(sibling, second)
-            while not node & 1 and node:
-                node >>= 1
-                last >>= 1
+            if first < node:
+                part = node_hash(sibling, part)
+            whole = node_hash(sibling, whole)
+            while not node & 1:
+                first, node, last = first >> 1, node >> 1, last >> 1
         else:
-            second = node_hash(second, sibling)
-        node >>= 1
-        last >>= 1
-    if last or first != old_root or second != new_root:
+            whole = node_hash(whole, sibling)
+        first, node, last = first >> 1, node >> 1, last >> 1
+    if last or part != subtree_root or whole != root:
         raise wrong
+
+
+def _hashes(*hashes: bytes) -> bool:
+    """Whether all have 32 bytes."""
+    return {32}.issuperset(map(len, hashes))
 
 
 def reader_of(hashes: Sequence[bytes]) -> Reader:
@@ -211,6 +245,7 @@ class Frontier:
 
 
 __all__ = [
-    "EMPTY", "MAX_PROOF", "Frontier", "Reader", "consistency_proof", "inclusion_proof", "leaf_hash", "node_hash",
-    "reader_of", "root_from_inclusion", "root_of", "subtree", "verify_consistency", "verify_inclusion",
+    "EMPTY", "MAX_PROOF", "Frontier", "Reader", "consistency_proof", "inclusion_proof", "is_subtree", "leaf_hash",
+    "node_hash", "reader_of", "root_from_inclusion", "root_of", "subtree", "subtree_consistency_proof",
+    "verify_consistency", "verify_inclusion", "verify_subtree_consistency", "verify_subtree_inclusion",
 ]  # fmt: skip

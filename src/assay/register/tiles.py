@@ -2,13 +2,13 @@
 
 import re
 import struct
-from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache, partial
 
 from assay.errors import RegisterError
 from assay.register.checkpoint import Checkpoint
-from assay.register.merkle import Frontier, Reader, node_hash
+from assay.register.merkle import Frontier, leaf_hash, node_hash
 
 WIDTH = 256
 """Hashes in a full tile, entries in a full bundle."""
@@ -91,62 +91,111 @@ def width_of(level: int, index: int, size: int) -> int:
     return max(0, min(WIDTH, (size >> 8 * level) - index * WIDTH))
 
 
+def _load(fetch: Fetch, level: int, index: int, width: int) -> list[bytes]:
+    """A tile and the hashes above it, up to where its own number of hashes lets them be: rows of joined hashes, the
+    tile itself first. A partial tile that is gone is read from the full one.
+    """
+    try:
+        data = fetch(tile_path(level, index, width))
+    except RegisterError as error:
+        if error.reason != "missing" or width == WIDTH:
+            raise
+        data = b"".join(decode_tile(fetch(tile_path(level, index)), WIDTH)[:width])
+    row = decode_tile(data, width)
+    rows = [data]
+    while len(row) > 1:
+        row = [node_hash(row[i], row[i + 1]) for i in range(0, len(row) - 1, 2)]
+        rows.append(b"".join(row))
+    return rows
+
+
 class TileTree:
     """Hashes of the tree of ``size`` leaves, read from tiles: a :data:`~assay.register.merkle.Reader`.
 
-    Tiles are believed as they come; :meth:`trusted` checks them against a root. A partial tile that is gone is read
-    from the full one. ``cache`` is the number of decoded tiles that are kept.
+    Tiles are believed as they come; :class:`TrustedTree` checks them. ``cache`` is the number of tiles that are kept,
+    16 KB each. Raises RegisterError ``missing`` for hashes that are not in the tree, ``malformed``, and what ``fetch``
+    raises.
     """
 
     def __init__(self, fetch: Fetch, size: int, cache: int = 64) -> None:
         self.size = size
-        self._fetch = fetch
-        self._cache = cache
-        self._tiles: OrderedDict[tuple[int, int], list[list[bytes]]] = OrderedDict()
+        self.rows: Callable[[int, int, int], list[bytes]] = lru_cache(cache)(partial(_load, fetch))
 
     def __call__(self, level: int, index: int) -> bytes:
         """Root of the complete subtree ``index`` at ``level`` (powers of two)."""
-        tile_level, inner = divmod(level, 8)
-        tile, place = divmod(index << inner, WIDTH)
-        rows = self._rows(tile_level, tile)
-        return rows[inner][place >> inner]
+        tile_level, inner = level >> 3, level & 7
+        tile, place = index << inner >> 8, index << inner & 255
+        width = (self.size >> 8 * tile_level) - tile * WIDTH
+        if place + (1 << inner) > width:
+            raise RegisterError(f"A tree of {self.size} has no complete subtree {index} at level {level}.", "missing")
+        at = (place >> inner) * HASH
+        return self.rows(tile_level, tile, min(width, WIDTH))[inner][at : at + HASH]
 
-    def _rows(self, level: int, index: int) -> list[list[bytes]]:
-        key = (level, index)
-        if key in self._tiles:
-            self._tiles.move_to_end(key)
-            return self._tiles[key]
-        width = width_of(level, index, self.size)
-        if not width:
-            raise RegisterError(f"A tree of {self.size} has no tile {index} at level {level}.", "missing")
-        rows = [self._read(level, index, width)]
-        while len(rows[-1]) > 1:
-            row = rows[-1]
-            rows.append([node_hash(row[i], row[i + 1]) for i in range(0, len(row) - 1, 2)])
-        self._tiles[key] = rows
-        if len(self._tiles) > self._cache:
-            self._tiles.popitem(last=False)
+
+class TrustedTree(TileTree):
+    """A tree read from tiles that nobody vouches for, every one checked against the root of a checkpoint.
+
+    First the right edge is read and hashed to the root. Then each tile hangs from what is known: a full tile from the
+    tile above it, a partial one from the edge. So no proof that is made from it can be poisoned. Raises RegisterError
+    ``proof`` where a tile does not lead to the root.
+    """
+
+    def __init__(self, fetch: Fetch, checkpoint: Checkpoint, cache: int = 64) -> None:
+        super().__init__(fetch, checkpoint.size, cache)
+        self._fetch = fetch
+        self._unchecked = TileTree(fetch, checkpoint.size, 16)
+        edge = _frontier(self._unchecked, checkpoint)
+        levels = (level for level in reversed(range(edge.size.bit_length())) if edge.size >> level & 1)
+        self._edge = dict(zip(levels, edge.hashes, strict=True))
+        self.rows = lru_cache(cache)(self._checked)
+
+    def _checked(self, level: int, index: int, width: int) -> list[bytes]:
+        rows = self._unchecked.rows(level, index, width)
+        if width == WIDTH:
+            known = rows[8] == self(8 * (level + 1), index)
+        else:
+            known = all(
+                rows[inner][-HASH:] == self._edge[8 * level + inner] for inner in range(8) if width >> inner & 1
+            )
+        if not known:
+            raise RegisterError(f"{tile_path(level, index, width)} does not lead to the root.", "proof")
         return rows
 
-    def _read(self, level: int, index: int, width: int) -> list[bytes]:
+    def entries(self, start: int, end: int) -> Iterator[bytes]:
+        """Entries [start, end), each checked against its leaf hash. Raises RegisterError: ``proof``, ``missing``,
+        ``malformed``.
+        """
+        if not 0 <= start <= end <= self.size:
+            raise RegisterError(f"A tree of {self.size} has no entries [{start}, {end}).", "missing")
+        for bundle in range(start // WIDTH, -(-end // WIDTH)):
+            first, width = bundle * WIDTH, width_of(0, bundle, self.size)
+            entries = self._bundle(bundle, width)
+            if b"".join(map(leaf_hash, entries)) != self.rows(0, bundle, width)[0]:
+                raise RegisterError(f"{entries_path(bundle, width)} does not hold the entries of the tree.", "proof")
+            yield from entries[max(0, start - first) : end - first]
+
+    def _bundle(self, index: int, width: int) -> list[bytes]:
         try:
-            return decode_tile(self._fetch(tile_path(level, index, width)), width)
+            return decode_bundle(self._fetch(entries_path(index, width)), width)
         except RegisterError as error:
             if error.reason != "missing" or width == WIDTH:
                 raise
-        return decode_tile(self._fetch(tile_path(level, index)), WIDTH)[:width]
+        return decode_bundle(self._fetch(entries_path(index)), WIDTH)[:width]
 
 
 def read_frontier(fetch: Fetch, checkpoint: Checkpoint) -> Frontier:
     """The edge of the tree of a checkpoint, checked against its root. Raises RegisterError ``proof``."""
-    reader: Reader = TileTree(fetch, checkpoint.size)
-    edge = Frontier.at(checkpoint.size, reader)
+    return _frontier(TileTree(fetch, checkpoint.size), checkpoint)
+
+
+def _frontier(tree: TileTree, checkpoint: Checkpoint) -> Frontier:
+    edge = Frontier.at(checkpoint.size, tree)
     if edge.root != checkpoint.root:
         raise RegisterError("The tiles do not lead to the root of the checkpoint.", "proof")
     return edge
 
 
 __all__ = [
-    "CHECKPOINT", "HASH", "WIDTH", "Fetch", "TilePath", "TileTree", "decode_bundle", "decode_tile", "encode_bundle",
-    "entries_path", "parse_path", "read_frontier", "tile_path", "width_of",
+    "CHECKPOINT", "HASH", "WIDTH", "Fetch", "TilePath", "TileTree", "TrustedTree", "decode_bundle", "decode_tile",
+    "encode_bundle", "entries_path", "parse_path", "read_frontier", "tile_path", "width_of",
 ]  # fmt: skip
