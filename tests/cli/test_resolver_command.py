@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from assay.cli import resolver
 from assay.errors import ProvenanceError, UsageError
 from assay.provenance.store import ManifestStore
-from assay.web import server
+from assay.web import listening, server
 from assay.web.limits import digest
 from assay.web.service import Settings
 
@@ -173,6 +173,6 @@ def test_what_is_served_is_what_was_asked(tmp_path: Path, monkeypatch: pytest.Mo
     """The process that answers makes its service from what the one that listens wrote down."""
     ManifestStore.open(tmp_path / "s", create=True).close()
     configuration = server.Configuration(str(tmp_path / "s"), Settings(watermarks=(WATERMARK,)))
-    monkeypatch.setenv(server.CONFIGURATION, msgspec.json.encode(configuration).decode())
+    monkeypatch.setenv(listening.CONFIGURATION, msgspec.json.encode(configuration).decode())
     told = asked(server.application(), "GET", "/services/supportedAlgorithms").json()
     assert [one["alg"] for one in told["watermarks"]] == [WATERMARK]

@@ -31,8 +31,9 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """Two checkpoints of one log, smaller tree first, and what is known of them.
 
     ``kind``: ``fork`` (convicts), ``rollback`` (an older checkpoint was served after a newer), ``unproven`` (they were
-    not shown to be consistent; ``proof`` is one that failed, where there was one). ``root`` and ``proof`` are base64: the
-    root that the second tree has at the first's size, and the consistency proof from there. ``sources`` say where each checkpoint was seen.
+    not shown to be consistent; ``proof`` is one that failed, where there was one). ``root`` and ``proof`` are base64:
+    the root that the second tree has at the first's size, and the consistency proof from there. ``sources`` say where
+    each checkpoint was seen.
     """
 
     kind: str
@@ -71,6 +72,7 @@ def evidence(
     one: tuple[str, Note],
     other: tuple[str, Note],
     keys: Iterable[VerifierKey],
+    *,
     root: bytes | None = None,
     proof: Iterable[bytes] = (),
 ) -> Evidence:

@@ -94,7 +94,7 @@ class Witness:
         new = Checkpoint.parse(note.text)
         if new.size == head.size and new.root != head.root:
             if head.note is not None:
-                self._keep("fork", head.note, note, keys, new.root)
+                self._keep("fork", head.note, note, keys, root=new.root)
             return Answer(409, SIZE, f"{head.size}\n".encode())
         if old != head.size:
             return Answer(409, SIZE, f"{head.size}\n".encode())
@@ -107,11 +107,11 @@ class Witness:
         return None
 
     def _keep(
-        self, kind: str, one: Note, other: Note, keys: Iterable[VerifierKey], root: bytes | None = None,
+        self, kind: str, one: Note, other: Note, keys: Iterable[VerifierKey], *, root: bytes | None = None,
         proof: Iterable[bytes] = (),
     ) -> None:  # fmt: skip
         seen = ("cosigned by this witness", "handed to this witness")
-        keep(self._folder / EVIDENCE, evidence(kind, (seen[0], one), (seen[1], other), keys, root, proof))
+        keep(self._folder / EVIDENCE, evidence(kind, (seen[0], one), (seen[1], other), keys, root=root, proof=proof))
 
     def close(self) -> None:
         """Let go of the file."""
