@@ -1,0 +1,252 @@
+r"""The ledger of a log in a folder: an append-only journal, one fdatasync a commit, and a lock for its one writer.
+
+The journal is a row of segments, ``<number of their first commit, 20 digits>.journal``, of frames:
+
+    magic       4   "AJ1\n"
+    length      4   of the payload, big-endian
+    check       4   CRC-32 of the payload, begun with the check of the commit before it (0 for the first)
+    guard       4   CRC-32 of the twelve bytes above
+    payload         msgpack: [number of the commit, check before it, checkpoint (a note), batch]
+
+A last frame that is cut short or does not check is what a crash in the middle of a commit leaves: nobody was told of
+it, and it is cut off. Anything else that does not check is damage, and the journal does not open.
+"""
+
+import struct
+import threading
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from assay.errors import RegisterError
+from assay.register.checkpoint import Checkpoint
+from assay.register.disk import Disk, OsDisk, told
+from assay.register.note import Note
+
+MAGIC = b"AJ1\n"
+_HEADER = struct.Struct(">4sIII")
+SEGMENT = 16 * 1024 * 1024
+"""Bytes after which a segment is closed and the next one begun."""
+MAX_PAYLOAD = 256 * 1024 * 1024
+SUFFIX = ".journal"
+LOCK = "lock"
+
+
+class _Payload(msgspec.Struct, frozen=True, array_like=True):
+    number: int
+    before: int
+    note: bytes
+    batch: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Where a commit lies: ``size`` is that of its checkpoint, ``end`` the offset behind it."""
+
+    path: Path
+    offset: int
+    end: int
+    number: int
+    size: int
+    check: int
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(_Payload)
+
+
+def size_of(note: bytes) -> int:
+    """The tree size that a checkpoint states. Raises RegisterError ``malformed``."""
+    return Checkpoint.parse(Note.parse(note).text).size
+
+
+class FolderLedger:
+    """A ledger in a folder. Thread-safe; one at a time may be open."""
+
+    def __init__(self, folder: Path, disk: Disk | None = None, segment: int = SEGMENT) -> None:
+        """Take the lock and read the journal. Raises RegisterError: ``conflict`` where another holds the lock,
+        ``damaged``, ``unwritable``.
+        """
+        self.folder = folder
+        self._disk = disk or OsDisk()
+        self._segment = segment
+        self._lock = threading.RLock()
+        self._frames: list[Frame] = []
+        self._head: bytes | None = None
+        self._open = True
+        self._doubt: tuple[Path, int] | None = None
+        with told(f"lock {folder / LOCK}"):
+            try:
+                self._unlock = self._disk.lock(folder / LOCK)
+            except BlockingIOError:
+                raise RegisterError(
+                    "A server holds this log; hand in to its URL instead, or stop it first.", "conflict"
+                ) from None
+        try:
+            self._recover()
+        except BaseException:
+            self._unlock()
+            raise
+
+    def head(self) -> bytes | None:
+        """The last committed checkpoint; None before the first. Raises RegisterError as opening does."""
+        with self._lock:
+            if not self._open:
+                raise RegisterError("The log is closed.", "conflict")
+            if self._doubt is not None:
+                self._recover()
+            return self._head
+
+    def commit(self, old: bytes | None, new: bytes, batch: bytes) -> None:
+        """Make a batch and the checkpoint after it durable. Raises RegisterError: ``conflict``, ``full``,
+        ``unwritable``; after an error, what was written is cut off before anything else is done.
+        """
+        with self._lock:
+            if self.head() != old:
+                raise RegisterError("Another has written to this log in the meantime.", "conflict")
+            last = self._frames[-1] if self._frames else None
+            number, before = (last.number + 1, last.check) if last else (0, 0)
+            payload = _encoder.encode(_Payload(number, before, new, batch))
+            if len(payload) > MAX_PAYLOAD:
+                raise RegisterError("The batch is too large for the journal.", "too_large")
+            check = zlib.crc32(payload, before)
+            header = MAGIC + struct.pack(">II", len(payload), check)
+            fresh = last is None or last.end >= self._segment
+            path = self.folder / f"{number:020d}{SUFFIX}" if fresh or last is None else last.path
+            offset = 0 if fresh or last is None else last.end
+            self._doubt = (path, offset)
+            with told("write to the journal"):
+                self._disk.append(path, header + struct.pack(">I", zlib.crc32(header)) + payload)
+                self._disk.datasync(path)
+                if fresh:
+                    self._disk.syncdir(self.folder)
+            frame = Frame(path, offset, offset + _HEADER.size + len(payload), number, size_of(new), check)
+            self._frames.append(frame)
+            self._head, self._doubt = new, None
+
+    def batches(self, size: int) -> Iterator[tuple[bytes, bytes]]:
+        """(checkpoint, batch) of every kept commit that ends above ``size``, in order. Raises RegisterError
+        ``damaged``.
+        """
+        with self._lock:
+            frames = [frame for frame in self._frames if frame.size > size]
+        for frame in frames:
+            with told(f"read {frame.path.name}"):
+                data = self._disk.read(frame.path, frame.offset, frame.end - frame.offset)
+            found, payload = frame_at(data, 0)
+            if found is None or payload is None or found.check != frame.check:
+                raise _damaged(frame.path, frame.offset)
+            yield payload.note, payload.batch
+
+    def trim(self, size: int) -> None:
+        """Remove segments all of whose commits end at or below ``size``, but never the last."""
+        with self._lock:
+            if self._doubt is not None or not self._open:
+                return
+            ends = {frame.path: frame.size for frame in self._frames}
+            for path in sorted(ends)[:-1]:
+                if ends[path] > size:
+                    break
+                with told(f"remove {path.name}"):
+                    self._disk.unlink(path)
+                self._frames = [frame for frame in self._frames if frame.path != path]
+
+    def close(self) -> None:
+        """Let go of the lock."""
+        with self._lock:
+            if self._open:
+                self._open = False
+                self._unlock()
+
+    def _recover(self) -> None:
+        """Read the journal anew, without what a failed commit wrote: after a failed fdatasync the system may show bytes
+        that are not on the disk and never will be. What a crash cut short is cut off, and the rest made durable.
+        """
+        if self._doubt is not None:
+            self._cut(*self._doubt)
+        self._frames, self._head, torn = scan(self.folder, self._disk)
+        if torn is not None:
+            self._cut(*torn)
+        elif self._frames:
+            with told("make the journal durable"):
+                self._disk.datasync(self._frames[-1].path)
+                self._disk.syncdir(self.folder)
+        self._doubt = None
+
+    def _cut(self, path: Path, offset: int) -> None:
+        with told("cut off what a crash left at the end of the journal"):
+            try:
+                if offset:
+                    self._disk.truncate(path, offset)
+                    self._disk.datasync(path)
+                else:
+                    self._disk.unlink(path)
+            except FileNotFoundError:
+                if offset:
+                    raise
+            self._disk.syncdir(self.folder)
+
+
+def frame_at(data: bytes, offset: int) -> tuple[Frame | None, _Payload | None]:
+    """The frame at an offset (its ``path`` is empty), or None where there is no whole one that checks."""
+    if len(data) - offset < _HEADER.size:
+        return None, None
+    magic, length, check, guard = _HEADER.unpack_from(data, offset)
+    begin = offset + _HEADER.size
+    if magic != MAGIC or zlib.crc32(data[offset : begin - 4]) != guard or length > len(data) - begin:
+        return None, None
+    raw = data[begin : begin + length]
+    try:
+        payload = _decoder.decode(raw)
+        if zlib.crc32(raw, payload.before) != check:
+            return None, None
+        return Frame(Path(), offset, begin + length, payload.number, size_of(payload.note), check), payload
+    except (msgspec.DecodeError, RegisterError):
+        return None, None
+
+
+def scan(folder: Path, disk: Disk) -> tuple[list[Frame], bytes | None, tuple[Path, int] | None]:
+    """All frames of a journal, the last checkpoint, and where a torn end begins. Raises RegisterError ``damaged``."""
+    frames: list[Frame] = []
+    head: bytes | None = None
+    with told(f"read {folder}"):
+        paths = [folder / name for name in disk.names(folder) if name.endswith(SUFFIX)]
+    for path in paths:
+        with told(f"read {path.name}"):
+            data = disk.read(path)
+        offset = 0
+        while offset < len(data) or not data:
+            found, payload = frame_at(data, offset)
+            if found is None or payload is None:
+                if path != paths[-1] or _later(data, offset):
+                    raise _damaged(path, offset)
+                return frames, head, (path, offset)
+            last = frames[-1] if frames else None
+            if last and (payload.number, payload.before) != (last.number + 1, last.check):
+                raise _damaged(path, offset)
+            frames.append(Frame(path, offset, found.end, found.number, found.size, found.check))
+            head, offset = payload.note, found.end
+    return frames, head, None
+
+
+def _later(data: bytes, offset: int) -> bool:
+    """Whether a whole frame lies anywhere behind a broken one: then the broken one was not the last write."""
+    at = offset
+    while (at := data.find(MAGIC, at + 1)) >= 0:
+        if frame_at(data, at)[0] is not None:
+            return True
+    return False
+
+
+def _damaged(path: Path, offset: int) -> RegisterError:
+    return RegisterError(
+        f"The journal is damaged: {path.name} does not check at byte {offset}. Do not go on writing: run "
+        "'assay register fsck', and bring the file back from a copy.",
+        "damaged",
+    )
+
+
+__all__ = ["LOCK", "MAGIC", "SEGMENT", "SUFFIX", "FolderLedger", "Frame", "frame_at", "scan", "size_of"]

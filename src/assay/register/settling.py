@@ -1,0 +1,75 @@
+"""Behind publishing: entries go into the index, and the journal lets go of what is everywhere it belongs."""
+
+from assay.register import staging
+from assay.register.dedupe import Dedupe
+from assay.register.journal import size_of
+from assay.register.model import Posted
+from assay.register.ports import Index, Ledger, Objects
+from assay.register.tiles import WIDTH, entries_path, tile_path
+
+TRIM = 16_384
+"""Entries after which the objects are made durable and the journal is trimmed."""
+CHUNK = 4_096
+"""Entries that the index takes in at once, as far as batches let it."""
+
+
+class Settler:
+    """Fills the index and trims the ledger. One thread calls it."""
+
+    def __init__(self, ledger: Ledger, objects: Objects, index: Index, dedupe: Dedupe, trim: int = TRIM) -> None:
+        self._ledger = ledger
+        self._objects = objects
+        self._index = index
+        self._dedupe = dedupe
+        self._trim = trim
+        self._trimmed: int | None = None
+
+    def settle(self, published: int) -> int:
+        """Take what is published into the index, then trim where it is worth it. Returns the size up to which the index
+        is filled. Raises RegisterError for what storage and index raise.
+        """
+        cursor = self._fill(published)
+        if self._trimmed is None:
+            self._trimmed = max(0, cursor - self._trim)
+        if cursor - self._trimmed >= self._trim:
+            self._objects.sync()
+            self._ledger.trim(cursor)
+            self._clean(self._trimmed, cursor)
+            self._trimmed = cursor
+        return cursor
+
+    def tidy(self, placed: int) -> None:
+        """Keep the index of heads in order."""
+        self._dedupe.tidy(placed)
+
+    def _fill(self, published: int) -> int:
+        cursor = self._index.cursor()
+        if cursor >= published:
+            return cursor
+        posted: list[Posted] = []
+        begin = end = cursor
+        for note, blob in self._ledger.batches(cursor):
+            size = size_of(note)
+            if size > published:
+                break
+            posted += staging.decode(blob).posted
+            end = size
+            if end - begin >= CHUNK:
+                self._index.apply(posted, end)
+                posted, begin = [], end
+        if end > begin:
+            self._index.apply(posted, end)
+        return end
+
+    def _clean(self, start: int, end: int) -> None:
+        """Remove the partial tiles of what has become full and durable."""
+        level = 0
+        while start != end:
+            for index in range(start // WIDTH, end // WIDTH):
+                for full in (tile_path(level, index), entries_path(index))[: 2 if level == 0 else 1]:
+                    for path in list(self._objects.list(f"{full}.p/")):
+                        self._objects.delete(path)
+            start, end, level = start // WIDTH, end // WIDTH, level + 1
+
+
+__all__ = ["CHUNK", "TRIM", "Settler"]
