@@ -36,19 +36,21 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
 
 def window(cosigned: Sequence[tuple[str, int]], bounds: Sequence[Bound]) -> Window:
     """From the witnesses that count, by the policy (name, POSIX seconds; one each), and what the anchors prove."""
-    proven = sorted((b.not_after, b) for b in bounds if b.status == "proven" and b.not_after) if bounds else []
+    proven = [(b.not_after, b) for b in bounds if b.status == "proven" and b.not_after]
     seen = _seen(cosigned)
     if proven:
-        earliest, bound = proven[0]
+        earliest, bound = min(proven, key=lambda one: one[0])
         says = f"Recorded not later than {'about ' if bound.kind == 'opentimestamps' else ''}{written(earliest)} "
         says += f"({bound.who})" + (f"; {_saw(len(cosigned), seen)}" if seen else "") + f". {NOT_TAKEN}"
         return Window(not_after=earliest, anchored=True, says=says, sources=(bound.who,))
     waiting = any(b.status == "pending" for b in bounds)
     why = "an anchor is under way, and none is proven yet" if waiting else "no anchor is proven"
     if seen:
+        saw = _saw(len(cosigned), seen)
+        honest = "that witness is honest" if len(cosigned) == 1 else "one of those witnesses is honest"
         says = (
-            f"{_saw(len(cosigned), seen).capitalize()}, and {why}: recorded not later than that if one of those "
-            f"witnesses is honest and its clock is right. {NOT_TAKEN}"
+            f"{saw[0].upper()}{saw[1:]}, and {why}: recorded not later than that if {honest} and its clock is right. "
+            f"{NOT_TAKEN}"
         )
         return Window(not_after=seen, anchored=False, says=says, sources=tuple(name for name, _ in cosigned))
     return Window(

@@ -9,15 +9,13 @@ Needs the extra ``evm``. A proof is CBOR: ``[0, chain, hash of the transaction]`
 appendix D; EIP-2718 (typed receipts).
 """
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import cbor2
-
 from assay.errors import RegisterError
+from assay.register import cbor
 from assay.register.anchors.bound import MAX_PROOF, Bound, Status, digest_of, written
 from assay.register.anchors.trie import decode, keccak, walk
 
@@ -44,7 +42,7 @@ class Pending:
 
     def encode(self) -> bytes:
         """As it is kept."""
-        return cbor2.dumps([0, self.chain, self.transaction], canonical=True)
+        return cbor.encode([0, self.chain, self.transaction])
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ class Proof:
 
     def encode(self) -> bytes:
         """As it is kept."""
-        return cbor2.dumps([1, self.chain, self.header, self.number, list(self.nodes)], canonical=True)
+        return cbor.encode((1, self.chain, self.header, self.number, list(self.nodes)))
 
     @property
     def block(self) -> tuple[int, bytes]:
@@ -91,25 +89,17 @@ class Proof:
 
 
 def parse(data: bytes) -> Pending | Proof:
-    """Raises RegisterError: ``malformed``, ``too_large``."""
+    """Raises RegisterError: ``malformed``, ``too_large``, ``unsupported``."""
     if len(data) > MAX_PROOF:
         raise RegisterError(f"A proof has at most {MAX_PROOF} bytes.", "too_large")
-    stream = io.BytesIO(data)
-    try:
-        match cbor2.load(stream):
-            case [int(0), int(chain), bytes(transaction)] if len(transaction) == 32 and chain >= 0:
-                found: Pending | Proof = Pending(chain, transaction)
-            case [int(1), int(chain), bytes(header), int(number), list(nodes)] if (
-                0 <= number < 2**32 and chain >= 0 and all(isinstance(node, bytes) for node in nodes)
-            ):
-                found = Proof(chain, header, number, tuple(nodes))
-            case _:
-                raise RegisterError("It is not a proof in the form that Assay makes.", "malformed")
-    except (cbor2.CBORDecodeError, ValueError, TypeError, OverflowError, RecursionError, EOFError):
-        raise RegisterError("It is not a proof in the form that Assay makes.", "malformed") from None
-    if found.encode() != data:
-        raise RegisterError("It is not encoded in the one form that is allowed.", "malformed")
-    return found
+    match cbor.decode(data, "The proof"):
+        case [0, int(chain), bytes(transaction)] if len(transaction) == 32:
+            return Pending(chain, transaction)
+        case [1, int(chain), bytes(header), int(number), list(nodes)] if number < 2**32:
+            path = tuple(node for node in nodes if isinstance(node, bytes))
+            if len(path) == len(nodes):
+                return Proof(chain, header, number, path)
+    raise RegisterError("The proof is not in the form that Assay makes.", "malformed")
 
 
 def check(data: bytes, text: str, chains: Sequence[Chain]) -> Bound:

@@ -6,17 +6,15 @@ finished: lost, it costs nothing but that).
 """
 
 import bisect
-import hashlib
 import struct
 from collections.abc import Sequence
-from typing import Protocol
-from urllib.parse import urlsplit
 
 import msgspec
 
 from assay.errors import AssayError, RegisterError
-from assay.register.anchors import evm, opentimestamps, rfc3161
-from assay.register.anchors.settings import AnchorSettings, EvmSettings
+from assay.register.anchors import evm, opentimestamps
+from assay.register.anchors.services import Service, services_of
+from assay.register.anchors.settings import AnchorSettings
 from assay.register.checkpoint import Checkpoint
 from assay.register.model import Anchor
 from assay.register.note import Note
@@ -46,100 +44,6 @@ class AnchorStatus(msgspec.Struct, frozen=True, kw_only=True):
     rounds: int
 
 
-class Service(Protocol):
-    """Somebody who anchors."""
-
-    kind: str
-    where: str
-    name: str
-
-    def stamp(self, text: str) -> bytes:
-        """A new proof over the text of a note."""
-        ...
-
-    def upgrade(self, proof: bytes) -> bytes:
-        """The proof with what came to be known since."""
-        ...
-
-    def finished(self, proof: bytes) -> bool:
-        """Whether nothing is to be done any more."""
-        ...
-
-
-class OpenTimestamps:
-    """All calendars together: one proof."""
-
-    kind = opentimestamps.KIND
-
-    def __init__(self, calendars: Sequence[str], needed: int) -> None:
-        self._calendars = tuple(calendars)
-        self._needed = needed
-        self.where = ", ".join(_host(url) for url in calendars)
-        self.name = _name(self.kind, "")
-
-    def stamp(self, text: str) -> bytes:
-        """Pending."""
-        return opentimestamps.stamp(text, self._calendars, self._needed)
-
-    def upgrade(self, proof: bytes) -> bytes:
-        """With the blocks that calendars know of."""
-        return opentimestamps.upgrade(proof, self._calendars, self._needed)
-
-    def finished(self, proof: bytes) -> bool:
-        """Whether it leads to blocks and waits for no calendar."""
-        return opentimestamps.finished(proof)
-
-
-class Authority:
-    """One RFC 3161 authority."""
-
-    kind = rfc3161.KIND
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self.where = _host(url)
-        self.name = _name(self.kind, url)
-
-    def stamp(self, text: str) -> bytes:
-        """The token."""
-        return rfc3161.stamp(text, self._url)
-
-    def upgrade(self, proof: bytes) -> bytes:
-        """Nothing to do."""
-        return proof
-
-    def finished(self, proof: bytes) -> bool:  # noqa: ARG002
-        """At once."""
-        return True
-
-
-class Evm:
-    """One EVM chain."""
-
-    kind = evm.KIND
-
-    def __init__(self, settings: EvmSettings) -> None:
-        self._settings = settings
-        self.where = _host(settings.node)
-        self.name = _name(self.kind, settings.contract)
-
-    def stamp(self, text: str) -> bytes:
-        """The transaction that was sent."""
-        from assay.register.anchors import node  # noqa: PLC0415
-
-        return node.stamp(text, self._settings)
-
-    def upgrade(self, proof: bytes) -> bytes:
-        """The full proof once its block is final."""
-        from assay.register.anchors import node  # noqa: PLC0415
-
-        return node.upgrade(proof, self._settings)
-
-    def finished(self, proof: bytes) -> bool:
-        """Whether the block is in it."""
-        return isinstance(evm.parse(proof), evm.Proof)
-
-
 class _Try(msgspec.Struct):
     """``wait``: rounds before the next try; ``tries``: how many there were."""
 
@@ -156,7 +60,6 @@ class _Trouble(msgspec.Struct):
 
 class _State(msgspec.Struct):
     slot: int = -1
-    size: int = 0
     open: dict[str, dict[str, _Try]] = msgspec.field(default_factory=dict)
     trouble: dict[str, _Trouble] = msgspec.field(default_factory=dict)
 
@@ -195,7 +98,7 @@ class Keeper:
             return
         size = Checkpoint.parse(Note.parse(data).text).size
         sizes = _sizes(self._objects)
-        if size == 0 or size in sizes[-1:]:
+        if size == 0:
             return
         if sizes and size < sizes[-1]:
             raise RegisterError(
@@ -203,10 +106,12 @@ class Keeper:
                 "the log went back. Find out why before anything is added.",
                 "damaged",
             )
-        self._objects.put(f"{FOLDER}/{size:020}/note", data)
-        self._objects.put(f"{FOLDER}/sizes", struct.pack(f">{len(sizes) + 1}Q", *sizes, size))
-        state.slot, state.size = slot, size
-        state.open[f"{size:020}"] = {service.name: _Try() for service in self._services}
+        if size not in sizes[-1:]:
+            self._objects.put(f"{FOLDER}/{size:020}/note", data)
+            self._objects.put(f"{FOLDER}/sizes", struct.pack(f">{len(sizes) + 1}Q", *sizes, size))
+        # The last one is opened again where nothing is new: what a lost state forgot is made up for.
+        state.slot = slot
+        state.open.setdefault(f"{size:020}", {service.name: _Try() for service in self._services})
 
     def _serve(self, state: _State, service: Service) -> None:
         trouble = state.trouble.setdefault(service.name, _Trouble())
@@ -222,7 +127,7 @@ class Keeper:
                 continue
             # Libraries read here what strangers sent: whatever they raise must not end the round.
             try:
-                done = self._work(size, service)
+                done = self._work(size, service, newest=size == list(state.open)[-1])
             except Exception as error:
                 if isinstance(error, RegisterError) and error.reason in ("unwritable", "full", "damaged"):
                     raise
@@ -231,33 +136,41 @@ class Keeper:
                 trouble.error = str(error) if isinstance(error, AssayError) else type(error).__name__
                 return
             trouble.failures, trouble.error = 0, None
-            if done:
-                del left[service.name]
-                trouble.size = max(trouble.size, int(size))
-            else:
+            if done is None:
                 mine.tries += 1
                 mine.wait = min(2 ** min(mine.tries - 1, 10), MAX_WAIT)
+                continue
+            del left[service.name]
+            if done:
+                trouble.size = max(trouble.size, int(size))
 
-    def _work(self, size: str, service: Service) -> bool:
-        """Whether the proof is finished now."""
+    def _work(self, size: str, service: Service, *, newest: bool) -> bool | None:
+        """Whether there is a finished proof now; None while it waits, False where none is wanted any more."""
         path = f"{FOLDER}/{size}/{service.name}"
         proof = _read(self._objects, path)
+        try:
+            if proof is not None and service.finished(proof):
+                return True
+        except RegisterError:
+            # What is kept there is no proof: another is made in its place.
+            proof = None
         if proof is None:
-            text = Note.parse(self._objects.get(f"{FOLDER}/{size}/note")).text
-            proof = service.stamp(text)
+            if not newest:
+                # A proof made now would say no more than that of the newest checkpoint, which covers all of this one.
+                return False
+            proof = service.stamp(Note.parse(self._objects.get(f"{FOLDER}/{size}/note")).text)
             self._objects.put(path, proof)
-        elif not service.finished(proof):
-            try:
-                upgraded = service.upgrade(proof)
-            except RegisterError as error:
-                if error.reason == "missing":
-                    # The transaction is gone: another is sent in a later round.
-                    self._objects.delete(path)
-                raise
-            if upgraded != proof:
-                self._objects.put(path, upgraded)
-                proof = upgraded
-        return service.finished(proof)
+            return True if service.finished(proof) else None
+        try:
+            upgraded = service.upgrade(proof)
+        except RegisterError as error:
+            if error.reason == "missing":
+                # The transaction is gone: another is sent in a later round.
+                self._objects.delete(path)
+            raise
+        if upgraded != proof:
+            self._objects.put(path, upgraded)
+        return True if service.finished(upgraded) else None
 
     def _status(self, state: _State, service: Service) -> AnchorStatus:
         trouble = state.trouble[service.name]
@@ -265,17 +178,6 @@ class Keeper:
             kind=service.kind, where=service.where, size=trouble.size, error=trouble.error, rounds=trouble.wait,
             waiting=sum(1 for left in state.open.values() if service.name in left), failures=trouble.failures,
         )  # fmt: skip
-
-
-def services_of(settings: AnchorSettings) -> tuple[Service, ...]:
-    """Those that the settings name."""
-    found: list[Service] = []
-    if settings.calendars:
-        found.append(OpenTimestamps(settings.calendars, settings.calendars_needed))
-    found += [Authority(url) for url in settings.authorities]
-    if settings.evm:
-        found.append(Evm(settings.evm))
-    return tuple(found)
 
 
 def anchored(objects: Objects, size: int) -> tuple[bytes, tuple[Anchor, ...]] | None:
@@ -332,16 +234,4 @@ def _state(data: bytes) -> _State:
         return _State()
 
 
-def _host(url: str) -> str:
-    """What of an address may be shown."""
-    try:
-        return urlsplit(url).hostname or "?"
-    except ValueError:
-        return "?"
-
-
-def _name(kind: str, whom: str) -> str:
-    return f"{kind}-{hashlib.sha256(whom.encode()).hexdigest()[:8]}"
-
-
-__all__ = ["FOLDER", "AnchorStatus", "Keeper", "Service", "anchored", "services_of"]
+__all__ = ["FOLDER", "AnchorStatus", "Keeper", "anchored"]

@@ -117,8 +117,8 @@ class Node:
     def proof(self, pending: Pending) -> Proof | None:
         """The proof of a transaction; None while its block is not final.
 
-        Raises RegisterError: ``missing`` where the node does not know it (any more), ``proof`` where it failed or what
-        the node answers does not hold together, ``unreachable``.
+        Raises RegisterError: ``missing`` where the node does not know it (any more), ``proof`` where it made no event,
+        or what the node answers does not hold together, ``unreachable``.
         """
         name = "0x" + pending.transaction.hex()
         if self.ask("eth_getTransactionByHash", name) is None:
@@ -128,6 +128,8 @@ class Node:
             return None
         block = self._block(receipt["blockNumber"])
         try:
+            if not any(log["topics"][:1] == ["0x" + TOPIC.hex()] for log in receipt["logs"]):
+                raise RegisterError(f"The transaction {name} made no event: is the contract's address right?", "proof")
             values = [_receipt(one) for one in self.ask("eth_getBlockReceipts", receipt["blockNumber"])]
             header = _header(block)
             number = self._number(receipt["transactionIndex"])

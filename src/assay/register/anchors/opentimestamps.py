@@ -173,12 +173,12 @@ def _proven(height: int, evidence: Evidence, steps: list[str]) -> Bound:
         f"That header has its proof of work: about {hard} hashes at difficulty {evidence.header.difficulty:.3g}.",
         "It leads, hash by hash, to the block that is trusted." if evidence.linked
         else "It does not lead to a block that is trusted: its own work is what speaks for it.",
-        f"{evidence.after or 'No'} header{'' if evidence.after == 1 else 's'} of those given build on it.",
+        f"Of the headers given, {evidence.after or 'none'} {'builds' if evidence.after < 2 else 'build'} on it.",
     ]  # fmt: skip
     limit = evidence.time + ACCURACY
     says = (
         f"{_name(height)[0].upper()}{_name(height)[1:]} has it, so it was there not later than about {written(limit)}: "
-        f"the time in the block is {written(evidence.time)}, and such times are right to about two hours."
+        f"the time in the block is {evidence.time:%Y-%m-%d %H:%M:%S} UTC, and such times are right to about two hours."
     )
     return Bound(kind=KIND, status="proven", who=_name(height), says=says, not_after=limit, steps=tuple(steps))
 
