@@ -69,8 +69,12 @@ class Edge:
                 found = left if found is None else sha256(b"\1" + left + found).digest()
         return EMPTY if found is None else found
 
-    def extend(self, entries: list[bytes]) -> tuple["Edge", list[tuple[str, bytes]]]:
-        """The edge with entries appended, and the (path, bytes) of every tile and bundle that they filled."""
+    def extend(self, entries: list[bytes], hashes: list[bytes] | None = None) -> tuple["Edge", list[tuple[str, bytes]]]:
+        """The edge with entries appended, and the (path, bytes) of every tile and bundle that they filled. ``hashes``
+        are the entries' leaf hashes, where they are known.
+        """
+        if hashes is None:
+            hashes = [sha256(b"\0" + entry).digest() for entry in entries]
         new = Edge()
         new._rows = [_Row(row.hashes, row.roots) for row in self._rows]
         full: list[tuple[str, bytes]] = []
@@ -79,7 +83,7 @@ class Edge:
             full.append((entries_path(index), _bundle(bundle[:WIDTH])))
             bundle, index = bundle[WIDTH:], index + 1
         new._entries = bundle
-        new._append(0, self.size, [sha256(b"\0" + entry).digest() for entry in entries], full)
+        new._append(0, self.size, hashes, full)
         new.size = self.size + len(entries)
         return new, full
 

@@ -38,6 +38,7 @@ from assay.register.writer import Writer, signed
 
 if TYPE_CHECKING:
     from assay.register.database.index import SqlIndex
+    from assay.register.s3 import S3Objects
 
 _T = TypeVar("_T")
 KEY, POLICY, JOURNAL, OBJECTS, DEDUPE = "log.key", "policy", "journal", "objects", "dedupe"
@@ -70,7 +71,10 @@ class Log:
         the log; ``damaged``.
         """
         settings = config.read(path)
-        log = cls(path, settings, read_key(path, settings), read_policy(path), open_objects(path, settings, disk))
+        signer, policy = read_key(path, settings), read_policy(path)
+        objects = open_objects(path, settings, disk)
+        log = cls(path, settings, signer, policy, objects)
+        log._closing.callback(objects.close)
         with contextlib.ExitStack() as undo:
             undo.callback(log.close)
             log._index = index or log._database()
@@ -115,7 +119,7 @@ class Log:
         return index
 
     def _start(self, cosign: Cosign | None, disk: Disk) -> None:
-        self._ledger = ledger = open_ledger(self.path, disk)
+        self._ledger = ledger = open_ledger(self.path, self.settings, self.objects, disk)
         self._closing.callback(ledger.close)
         if cosign is None:
             cosign = self._witnesses()
@@ -186,12 +190,13 @@ def _make(folder: Path, settings: Settings, text: str, disk: Disk) -> None:
             disk.append(folder / name, data.encode())
     first = signed(signer, 0, Edge().root).encode()
     objects = open_objects(folder, settings, disk)
-    ledger = open_ledger(folder, disk)
+    ledger = open_ledger(folder, settings, objects, disk)
     try:
         ledger.commit(None, first, b"")
+        objects.put(CHECKPOINT, first)
     finally:
         ledger.close()
-    objects.put(CHECKPOINT, first)
+        objects.close()
     with told("make the new log durable"):
         disk.sync([folder / name for name in (KEY, POLICY, config.FILE, f"{OBJECTS}/{CHECKPOINT}")], folder)
         for name in (JOURNAL, OBJECTS, DEDUPE, "."):
@@ -234,18 +239,25 @@ def read_policy(path: Path) -> Policy:
     return Policy.parse(data)
 
 
-def open_objects(path: Path, settings: Settings, disk: Disk | None = None) -> Objects:
+def open_objects(path: Path, settings: Settings, disk: Disk | None = None) -> "FolderObjects | S3Objects":
     """The objects that the settings name."""
     if settings.objects == config.FOLDER:
         return FolderObjects(path / OBJECTS, disk)
-    from assay.register.database.s3 import S3Objects  # noqa: PLC0415 (it loads the S3 client)
+    from assay.register.s3 import S3Objects  # noqa: PLC0415 (it loads the S3 client)
 
     return S3Objects(settings.objects)
 
 
-def open_ledger(path: Path, disk: Disk | None = None) -> Ledger:
-    """The ledger of a log in a folder."""
-    return FolderLedger(path / JOURNAL, disk)
+def open_ledger(path: Path, settings: Settings, objects: Objects, disk: Disk | None = None) -> Ledger:
+    """The ledger of a log: PostgreSQL where the index is there and the objects are in S3, so that nothing depends on
+    this machine; else a journal in the folder.
+    """
+    url = settings.database_url
+    if settings.objects == config.FOLDER or not url.startswith(("postgresql://", "postgres://")):
+        return FolderLedger(path / JOURNAL, disk)
+    from assay.register.database.ledger import PostgresLedger  # noqa: PLC0415 (it loads SQLAlchemy)
+
+    return PostgresLedger(url, settings.origin, objects)
 
 
 def open_dedupe(path: Path, objects: Objects, disk: Disk) -> Dedupe:

@@ -107,6 +107,9 @@ class FolderObjects:
                 self._unsynced |= places
             raise
 
+    def close(self) -> None:
+        """Nothing is held."""
+
     def _place(self, path: str) -> Path:
         if not _PATH.fullmatch(path):
             raise RegisterError(f"{path[:100]!r} is not the path of an object.", "malformed")

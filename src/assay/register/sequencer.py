@@ -83,7 +83,8 @@ class Sequencer:
         self._storage = threading.Lock()  # held by whoever changes objects or state, so that a reload meets nobody
         self._pool: deque[_Waiting] = deque()
         self._sequenced: deque[_Waiting] = deque()
-        self._entries = self._committed = self._indexed = 0
+        self._entries = self._committed = 0
+        self._indexed = settler.indexed
         self._fault = self._closing = self._drained = self._done = False
         self._troubles: dict[str, RegisterError] = {}
         self._load()

@@ -24,6 +24,11 @@ class Settler:
         self._trim = trim
         self._trimmed: int | None = None
 
+    @property
+    def indexed(self) -> int:
+        """The size up to which the index is filled. Raises RegisterError for what the index raises."""
+        return self._index.cursor()
+
     def settle(self, published: int) -> int:
         """Take what is published into the index, then trim where it is worth it. Returns the size up to which the index
         is filled. Raises RegisterError for what storage and index raise.
