@@ -61,18 +61,20 @@ class Bitcoin:
 class Calendar:
     """What a calendar keeps: each digest, and the block that has it once it was mined.
 
-    ``mood``: ``well``, ``down`` (500), ``nonsense``, ``other`` (a timestamp with trailing bytes).
+    ``mood``: ``well``, ``down`` (500), ``nonsense``, ``other`` (a timestamp with trailing bytes). ``fat``: so many
+    useless branches of 4000 bytes in each answer.
     """
 
     bitcoin: Bitcoin
     url: str = ""
     mood: str = "well"
+    fat: int = 0
     kept: dict[bytes, int | None] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
     def submit(self, digest: bytes) -> bytes:
         timestamp = Timestamp(digest)
-        place = timestamp.ops.add(OpPrepend(b"calendar")).ops.add(OpSHA256())
+        place = timestamp.ops.add(OpPrepend(self.url.encode())).ops.add(OpSHA256())
         place.attestations.add(PendingAttestation(self.url))
         self.kept.setdefault(place.msg, None)
         return encoded(timestamp)
@@ -93,6 +95,8 @@ class Calendar:
         timestamp = Timestamp(digest)
         root = timestamp.ops.add(OpPrepend(b"tx")).ops.add(OpAppend(b"end")).ops.add(OpSHA256()).ops.add(OpSHA256())
         root.attestations.add(BitcoinBlockHeaderAttestation(height))
+        for n in range(self.fat):
+            timestamp.ops.add(OpAppend(bytes([n]) * 4000)).attestations.add(BitcoinBlockHeaderAttestation(n))
         return encoded(timestamp)
 
 

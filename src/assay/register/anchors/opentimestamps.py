@@ -76,30 +76,35 @@ def upgrade(proof: bytes, calendars: Sequence[str], needed: int, connect: Connec
     paths alone are kept: with two or more, one that lies costs nothing. A calendar that is down or answers nonsense
     stops nothing. Raises RegisterError ``malformed`` where the proof itself cannot be read.
     """
-    best, detached = proof, _decode(proof)
-    for place, attestation in list(_attestations(detached.timestamp)):
+    best, answered = proof, set()
+    for place, attestation in list(_attestations(_decode(proof).timestamp)):
         if isinstance(attestation, PendingAttestation) and _may_ask(attestation.uri, calendars):
             with contextlib.suppress(RegisterError):
-                best = _asked(best, place.msg, attestation.uri, connect)
+                more = _ask(place.msg, attestation.uri, connect)
+                best = _with(best, place.msg, more)
+                if _blocks(more):
+                    answered.add(attestation.uri.rstrip("/"))
     detached = _decode(best)
-    if _answered(detached.timestamp) >= max(needed, 1):
+    if len(answered) >= max(needed, 1):
         _prune(detached.timestamp)
     return _encode(detached)
 
 
-def _asked(proof: bytes, message: bytes, uri: str, connect: Connect) -> bytes:
-    """The proof with what one calendar knows. Raises RegisterError where that cannot be had or does not fit in."""
+def _ask(message: bytes, uri: str, connect: Connect) -> Any:
+    """What one calendar knows of a digest now. Raises RegisterError, ``missing`` where that is nothing yet."""
     with connect(uri) as calendar:
-        answer = calendar.request("GET", f"timestamp/{message.hex()}", MAX_ANSWER)
-    if answer.status != 200:
-        return proof
+        return _timestamp(calendar.get(f"timestamp/{message.hex()}", MAX_ANSWER), message)
+
+
+def _with(proof: bytes, message: bytes, more: Any) -> bytes:
+    """The proof with more about a digest that a calendar promised. Raises RegisterError where it does not fit in."""
     detached = _decode(proof)
     for place, attestation in list(_attestations(detached.timestamp)):
         if place.msg == message and isinstance(attestation, PendingAttestation):
-            place.merge(_timestamp(answer.body, message))
-    more = _encode(detached)
-    _decode(more)
-    return more
+            place.merge(more)
+    merged = _encode(detached)
+    _decode(merged)
+    return merged
 
 
 def blocks(proof: bytes) -> int:
@@ -234,12 +239,6 @@ def _attestations(timestamp: Any) -> Iterator[tuple[Any, Any]]:
 def _blocks(timestamp: Any) -> int:
     found = {(p.msg, a.height) for p, a in _attestations(timestamp) if isinstance(a, BitcoinBlockHeaderAttestation)}
     return len(found)
-
-
-def _answered(timestamp: Any) -> int:
-    """How many calendars' promises have led to a block."""
-    pending = {p.msg: p for p, a in _attestations(timestamp) if isinstance(a, PendingAttestation)}
-    return sum(1 for place in pending.values() if _blocks(place))
 
 
 def _prune(timestamp: Any) -> None:
