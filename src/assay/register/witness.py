@@ -23,6 +23,8 @@ from assay.register.policy import MAX_POLICY, Policy
 
 MAX_BODY = MAX_NOTE + 4096
 """Bytes of a request that are read."""
+_KEPT = 8
+"""Signatures of a log that are kept with its checkpoint."""
 TEXT, SIZE = "text/plain; charset=utf-8", "text/x.tlog.size"
 POLICY, HEADS, EVIDENCE = "policy", "heads.sqlite3", "evidence"
 
@@ -65,7 +67,7 @@ class Witness:
         keys = [key for key in self.logs if key.name == checkpoint.origin]
         if not keys:
             return _says(404, "This witness does not know this log.")
-        signed = tuple(s for s in note.signatures if any(_verifies(key, note.text, s) for key in keys))
+        signed = tuple(s for s in dict.fromkeys(note.signatures) if any(_verifies(key, note.text, s) for key in keys))
         if not signed:
             return _says(403, "No signature verifies under a key that this witness has for this log.")
         if old > checkpoint.size:
@@ -75,11 +77,11 @@ class Witness:
 
         def accept(head: Head, now: int) -> Note:
             nonlocal cosignatures, refused
-            refused = self._fits(head, old, proof, Note(note.text, signed), keys)
+            refused = self._fits(head, old, proof, Note(note.text, signed[:_KEPT]), keys)
             if refused is not None:
                 raise RegisterError("It does not fit.", "conflict")
             cosignatures = tuple(key.sign(note.text, now) for key in self._keys)
-            return Note(note.text, signed + cosignatures)
+            return Note(note.text, signed[:_KEPT] + cosignatures)
 
         try:
             self._heads.advance(checkpoint.origin, accept)
