@@ -1,6 +1,7 @@
 r"""The ledger of a log in a folder: an append-only journal, one fdatasync a commit, and a lock for its one writer.
 
-The journal is a row of segments, ``<number of their first commit, 20 digits>.journal``, of frames:
+The journal is a row of segments, ``<20 digits>.journal``, named by the number of the commit that they were begun with,
+of frames:
 
     magic       4   "AJ1\n"
     length      4   of the payload, big-endian
@@ -16,7 +17,7 @@ import struct
 import threading
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -131,28 +132,55 @@ class FolderLedger:
         """(checkpoint, batch) of every kept commit that ends above ``size``, in order. Raises RegisterError
         ``damaged``.
         """
-        with self._lock:
-            frames = [frame for frame in self._frames if frame.size > size]
-        for frame in frames:
-            with told(f"read {frame.path.name}"):
-                data = self._disk.read(frame.path, frame.offset, frame.end - frame.offset)
-            found, payload = frame_at(data, 0)
-            if found is None or payload is None or found.check != frame.check:
-                raise _damaged(frame.path, frame.offset)
+        number = -1
+        while (payload := self._next(size, number)) is not None:
+            number = payload.number
             yield payload.note, payload.batch
 
-    def trim(self, size: int) -> None:
-        """Remove segments all of whose commits end at or below ``size``, but never the last."""
+    def _next(self, size: int, number: int) -> _Payload | None:
+        """The first kept commit behind ``number`` that ends above ``size``, looked up each time: they move."""
         with self._lock:
-            if self._doubt is not None or not self._open:
+            at = max(0, number + 1 - self._frames[0].number) if self._frames else 0
+            while at < len(self._frames) and self._frames[at].size <= size:
+                at += 1
+            if at == len(self._frames):
+                return None
+            frame = self._frames[at]
+            with told(f"read {frame.path.name}"):
+                data = self._disk.read(frame.path, frame.offset, frame.end - frame.offset)
+        found, payload = frame_at(data, 0)
+        if found is None or found.check != frame.check:
+            raise _damaged(frame.path, frame.offset)
+        return payload
+
+    def trim(self, size: int) -> None:
+        """Forget commits that end at or below ``size``, but never the last: segments are removed, and the last one is
+        written anew without them.
+        """
+        with self._lock:
+            if self._doubt is not None or not self._open or not self._frames:
                 return
+            last = self._frames[-1].path
             ends = {frame.path: frame.size for frame in self._frames}
-            for path in sorted(ends)[:-1]:
-                if ends[path] > size:
+            for path in sorted(ends):
+                if ends[path] > size or path == last:
                     break
                 with told(f"remove {path.name}"):
                     self._disk.unlink(path)
                 self._frames = [frame for frame in self._frames if frame.path != path]
+            if self._frames[0].path == last and len(self._frames) > 1 and self._frames[0].size <= size:
+                self._shorten(last, size)
+
+    def _shorten(self, path: Path, size: int) -> None:
+        kept = [frame for frame in self._frames if frame.size > size] or self._frames[-1:]
+        begin = kept[0].offset
+        beside = path.with_name(f".{path.name}")
+        with told(f"shorten {path.name}"):
+            self._disk.write(beside, self._disk.read(path, begin, kept[-1].end - begin))
+            self._disk.datasync(beside)
+            self._disk.rename(beside, path)
+            self._disk.syncdir(self.folder)
+        self._frames = [replace(frame, offset=frame.offset - begin, end=frame.end - begin) for frame in kept]
 
     def close(self) -> None:
         """Let go of the lock."""
@@ -167,6 +195,10 @@ class FolderLedger:
         """
         if self._doubt is not None:
             self._cut(*self._doubt)
+        with told("clear the journal of what a crash left"):
+            for name in self._disk.names(self.folder):
+                if name.startswith("."):
+                    self._disk.unlink(self.folder / name)
         self._frames, self._head, torn = scan(self.folder, self._disk)
         if torn is not None:
             self._cut(*torn)
@@ -213,7 +245,7 @@ def scan(folder: Path, disk: Disk) -> tuple[list[Frame], bytes | None, tuple[Pat
     frames: list[Frame] = []
     head: bytes | None = None
     with told(f"read {folder}"):
-        paths = [folder / name for name in disk.names(folder) if name.endswith(SUFFIX)]
+        paths = [folder / name for name in disk.names(folder) if _is_segment(name)]
     for path in paths:
         with told(f"read {path.name}"):
             data = disk.read(path)
@@ -230,6 +262,10 @@ def scan(folder: Path, disk: Disk) -> tuple[list[Frame], bytes | None, tuple[Pat
             frames.append(Frame(path, offset, found.end, found.number, found.size, found.check))
             head, offset = payload.note, found.end
     return frames, head, None
+
+
+def _is_segment(name: str) -> bool:
+    return name.endswith(SUFFIX) and not name.startswith(".")
 
 
 def _later(data: bytes, offset: int) -> bool:

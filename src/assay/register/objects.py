@@ -4,6 +4,7 @@ A file is written beside its place and renamed, so that a reader meets it whole 
 durable at once; all else is after :meth:`FolderObjects.sync`, and until then a journal can write it again.
 """
 
+import builtins
 import itertools
 import re
 import threading
@@ -106,6 +107,18 @@ class FolderObjects:
             with self._lock:
                 self._unsynced |= places
             raise
+
+    def unfinished(self, *, remove: bool = False, prefix: str = "") -> builtins.list[str]:
+        """Files that a crash left half written. Nobody may be writing."""
+        found: builtins.list[str] = []
+        for name in self._disk.names(self.root / prefix):
+            if name.endswith("/"):
+                found += self.unfinished(remove=remove, prefix=prefix + name)
+            elif name.startswith(_HIDDEN):
+                found.append(prefix + name)
+                if remove:
+                    self._disk.unlink(self.root / prefix / name)
+        return found
 
     def close(self) -> None:
         """Nothing is held."""

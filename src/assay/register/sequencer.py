@@ -84,7 +84,7 @@ class Sequencer:
         self._pool: deque[_Waiting] = deque()
         self._sequenced: deque[_Waiting] = deque()
         self._entries = self._committed = 0
-        self._indexed = settler.indexed
+        self._indexed = -1  # a trim may be left over from the last time
         self._fault = self._closing = self._drained = self._done = False
         self._troubles: dict[str, RegisterError] = {}
         self._load()
@@ -124,7 +124,7 @@ class Sequencer:
         """How far the log is."""
         with self._changed:
             return Status(
-                committed=self._committed, published=self._size, indexed=self._indexed, waiting=self._waiting,
+                committed=self._committed, published=self._size, indexed=max(0, self._indexed), waiting=self._waiting,
                 limit=self._limits.pool, trouble="; ".join(map(str, self._troubles.values())) or None,
             )  # fmt: skip
 

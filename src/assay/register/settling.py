@@ -3,6 +3,7 @@
 from assay.register import staging
 from assay.register.dedupe import Dedupe
 from assay.register.journal import size_of
+from assay.register.leaf import Kind
 from assay.register.model import Posted
 from assay.register.ports import Index, Ledger, Objects
 from assay.register.tiles import WIDTH, entries_path, tile_path
@@ -24,22 +25,16 @@ class Settler:
         self._trim = trim
         self._trimmed: int | None = None
 
-    @property
-    def indexed(self) -> int:
-        """The size up to which the index is filled. Raises RegisterError for what the index raises."""
-        return self._index.cursor()
-
     def settle(self, published: int) -> int:
-        """Take what is published into the index, then trim where it is worth it. Returns the size up to which the index
-        is filled. Raises RegisterError for what storage and index raise.
+        """Take what is published into the index, then trim: the first time, where it is worth it, and where something
+        is forgotten. Returns the size up to which the index is filled. Raises RegisterError for what storage and index
+        raise.
         """
-        cursor = self._fill(published)
-        if self._trimmed is None:
-            self._trimmed = max(0, cursor - self._trim)
-        if cursor - self._trimmed >= self._trim:
+        cursor, forgotten = self._fill(published)
+        if self._trimmed is None or forgotten or cursor - self._trimmed >= self._trim:
             self._objects.sync()
             self._ledger.trim(cursor)
-            self._clean(self._trimmed, cursor)
+            self._clean(self._trimmed or max(0, cursor - self._trim), cursor)
             self._trimmed = cursor
         return cursor
 
@@ -47,24 +42,30 @@ class Settler:
         """Keep the index of heads in order."""
         self._dedupe.tidy(placed)
 
-    def _fill(self, published: int) -> int:
+    def _fill(self, published: int) -> tuple[int, bool]:
+        """How far the index is now, and whether something was forgotten on the way: then the journal, which holds
+        openings too, is to be trimmed at once.
+        """
+        forgotten = False
         cursor = self._index.cursor()
         if cursor >= published:
-            return cursor
+            return cursor, forgotten
         posted: list[Posted] = []
         begin = end = cursor
         for note, blob in self._ledger.batches(cursor):
             size = size_of(note)
             if size > published:
                 break
-            posted += staging.decode(blob).posted
+            staged = staging.decode(blob)
+            posted += staged.posted
+            forgotten = forgotten or any(leaf[1] == Kind.TOMBSTONE for leaf in staged.leaves)
             end = size
             if end - begin >= CHUNK:
                 self._index.apply(posted, end)
                 posted, begin = [], end
         if end > begin:
             self._index.apply(posted, end)
-        return end
+        return end, forgotten
 
     def _clean(self, start: int, end: int) -> None:
         """Remove the partial tiles of what has become full and durable."""
