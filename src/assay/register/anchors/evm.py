@@ -89,10 +89,14 @@ class Proof:
 
 
 def parse(data: bytes) -> Pending | Proof:
-    """Raises RegisterError: ``malformed``, ``too_large``, ``unsupported``."""
+    """Raises RegisterError: ``malformed``, ``too_large``."""
     if len(data) > MAX_PROOF:
         raise RegisterError(f"A proof has at most {MAX_PROOF} bytes.", "too_large")
-    match cbor.decode(data, "The proof"):
+    try:
+        parts = cbor.decode(data, "The proof")
+    except RegisterError as error:
+        raise RegisterError(str(error), "malformed") from None
+    match parts:
         case [0, int(chain), bytes(transaction)] if len(transaction) == 32:
             return Pending(chain, transaction)
         case [1, int(chain), bytes(header), int(number), list(nodes)] if number < 2**32:

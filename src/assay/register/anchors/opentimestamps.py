@@ -30,8 +30,10 @@ from assay.register.anchors.headers import MAX_HEIGHT, Evidence, Headers
 from assay.register.http import Http
 
 KIND = "opentimestamps"
-MAX_ANSWER = 10_000
-"""Bytes of the answer of a calendar that are read; the library reads as many."""
+MAX_ANSWER = 4096
+"""Bytes of the answer of a calendar that are read: twice those of a path to a block, and a quarter of a proof, so that
+none can take the room of the others.
+"""
 KNOWN = ("*.calendar.opentimestamps.org", "*.calendar.eternitywall.com", "*.calendar.catallaxy.com")
 """Hosts of calendars that a proof may send us to, beside those that were asked: pools answer in the name of these."""
 ACCURACY = timedelta(hours=2)
