@@ -38,7 +38,7 @@ def interop(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "GOTOOLCHAIN": "local", "GOTELEMETRY": "off", "GO111MODULE": "on", "CGO_ENABLED": "0",
     }  # fmt: skip
     program = folder / "interop"
-    build = [go, "build", "-o", program, "."]
+    build = [go, "build", "-o", str(program), "."]
     done = subprocess.run(build, cwd=folder / "verifier", env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return program
