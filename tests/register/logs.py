@@ -8,7 +8,7 @@ from assay.errors import RegisterError
 from assay.register.checkpoint import Checkpoint
 from assay.register.keys import SignerKey, VerifierKey
 from assay.register.leaf import Kind, Leaf
-from assay.register.merkle import consistency_proof, leaf_hash, reader_of, root_of
+from assay.register.merkle import consistency_proof, leaf_hash, node_hash, reader_of, root_of
 from assay.register.note import Note
 from assay.register.tiles import CHECKPOINT, WIDTH, encode_bundle, parse_path
 
@@ -29,6 +29,7 @@ class ToyLog:
         self.entries = list(entries)
         self.broken: dict[str, bytes | None] = {}
         self.asked: list[str] = []
+        self._rows: list[list[bytes]] = [[]]
         self.shown: Note = self.note()
 
     @property
@@ -38,6 +39,15 @@ class ToyLog:
     @property
     def hashes(self) -> list[bytes]:
         return [leaf_hash(entry) for entry in self.entries]
+
+    def rows(self) -> list[list[bytes]]:
+        """Roots of all complete subtrees, by level, made once a size."""
+        if len(self._rows[0]) != len(self.entries):
+            rows = [self.hashes]
+            while len(rows[-1]) > 1:
+                rows.append([node_hash(*rows[-1][n : n + 2]) for n in range(0, len(rows[-1]) - 1, 2)])
+            self._rows = rows
+        return self._rows
 
     def note(self, size: int | None = None) -> Note:
         """The log's checkpoint of a size, signed by it alone."""
@@ -74,8 +84,7 @@ class ToyLog:
             raise RegisterError(f"{path} is not there.", "missing")
         if place.level is None:
             return encode_bundle(self.entries[start : start + place.width])
-        read = reader_of(self.hashes)
-        return b"".join(read(8 * level, n) for n in range(start, start + place.width))
+        return b"".join(self.rows()[8 * level][start : start + place.width])
 
     def transport(self) -> httpx.MockTransport:
         """Serves the log at the root of any host."""
