@@ -12,6 +12,7 @@ import sqlalchemy as sql
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 
 from assay.errors import RegisterError
+from assay.register.database.tables import STATE
 
 SCHEMA = "0001"
 """The newest migration in ``versions``."""
@@ -105,6 +106,12 @@ def writing(engine: sql.Engine) -> Iterator[sql.Connection]:
         yield connection
 
 
+def lock(connection: sql.Connection) -> int:
+    """Let no other transaction that locks go on before this one ends; returns the index's cursor."""
+    chosen = sql.select(STATE.c.value).where(STATE.c.name == "cursor").with_for_update()
+    return int(connection.execute(chosen).scalar_one())
+
+
 @contextlib.contextmanager
 def reading(engine: sql.Engine) -> Iterator[sql.Connection]:
     """A transaction that reads, with errors told."""
@@ -183,4 +190,4 @@ def _error(where: str, error: DBAPIError) -> RegisterError:
     return RegisterError(f"{where} refuses what it is asked; it may not be the database of a register.", "damaged")
 
 
-__all__ = ["SCHEMA", "open_engine", "place", "reading", "sql_url", "told", "writing"]
+__all__ = ["SCHEMA", "lock", "open_engine", "place", "reading", "sql_url", "told", "writing"]

@@ -8,7 +8,7 @@ import sqlalchemy as sql
 
 from assay.errors import RegisterError
 from assay.register import merkle
-from assay.register.database.engine import open_engine, reading, writing
+from assay.register.database.engine import lock, open_engine, reading, writing
 from assay.register.database.erase import Eraser
 from assay.register.database.fingerprints import Fingerprints
 from assay.register.database.search import SLOT, hits, search
@@ -51,7 +51,7 @@ class SqlIndex:
     def cursor(self) -> int:
         """The size of the log up to which entries are taken in."""
         with reading(self.engine) as connection:
-            return _cursor(connection)
+            return int(connection.execute(sql.select(STATE.c.value).where(STATE.c.name == "cursor")).scalar_one())
 
     def apply(self, posted: Sequence[Posted], size: int) -> None:
         """Take in submissions and set the cursor to ``size``, in one transaction; what is in already is skipped.
@@ -61,7 +61,7 @@ class SqlIndex:
         """
         forgotten: list[int] = []
         with writing(self.engine) as connection:
-            cursor = _cursor(connection, lock=True)
+            cursor = lock(connection)
             if size <= cursor:
                 return
             fresh = [p for p in posted if p.rows and p.rows[-1].index >= cursor]
@@ -77,8 +77,8 @@ class SqlIndex:
             for row in (row for p in fresh for row in p.rows if row.leaf[1] == Kind.TOMBSTONE):
                 forgotten += self._bury(connection, row)
             connection.execute(sql.update(STATE).where(STATE.c.name == "cursor").values(value=size))
-            needles = self._eraser.destroy(connection, forgotten)
-        self._wipe(forgotten, needles)
+            traces = self._eraser.destroy(connection, forgotten)
+        self._wipe(forgotten, traces)
 
     def search(self, query: Query) -> list[Hit]:
         """Entries, lowest index first, at most 1000; the next page is asked for with ``after``.
@@ -125,8 +125,8 @@ class SqlIndex:
             if leaf is None:
                 raise RegisterError(f"The register has no entry {index}.", "missing")
             _condemn(connection, bytes(leaf))
-            needles = self._eraser.destroy(connection, [index])
-        self._wipe([index], needles)
+            traces = self._eraser.destroy(connection, [index])
+        self._wipe([index], traces)
         if self._eraser.pending:
             raise RegisterError(
                 f"Entry {index} is forgotten, but a reader holds its old bytes in the file; forget it once more.",
@@ -172,15 +172,10 @@ class SqlIndex:
         _condemn(connection, found[1])
         return [index]
 
-    def _wipe(self, forgotten: Sequence[int], needles: Sequence[bytes]) -> None:
+    def _wipe(self, forgotten: Sequence[int], traces: Sequence[bytes]) -> None:
         for index in forgotten:
             self._fingerprints.drop(index)
-        self._eraser.wipe(needles)
-
-
-def _cursor(connection: sql.Connection, lock: bool = False) -> int:
-    chosen = sql.select(STATE.c.value).where(STATE.c.name == "cursor")
-    return int(connection.execute(chosen.with_for_update() if lock else chosen).scalar_one())
+        self._eraser.wipe(traces)
 
 
 def _insert(connection: sql.Connection, table: sql.Table, rows: list[dict[str, Any]]) -> None:
