@@ -15,6 +15,7 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -24,6 +25,7 @@ import numpy.typing as npt
 from assay.errors import RegisterError
 from assay.register.disk import Disk, told
 from assay.register.leaf import HEAD
+from assay.register.tiles import WIDTH
 
 MAGIC = b"AssayDD1"
 _HEADER = struct.Struct("<8sQQII")
@@ -69,6 +71,7 @@ class Dedupe:
         self.folder = folder
         self._disk = disk
         self._read = read
+        self._bundle = lru_cache(16)(lambda start, end: list(read(start, end)))
         self._limit = recent
         self._runs: list[Run] = []
         self._recent: dict[bytes, int] = {}
@@ -80,6 +83,7 @@ class Dedupe:
         were removed. What no run covers comes from :meth:`add` or, up to ``size``, from the bundles.
         """
         self._runs, self._recent, self._frozen, self.size = [], {}, {}, 0
+        self._bundle.cache_clear()
         found: list[Run] = []
         bad: list[str] = []
         with told(f"read {self.folder}"):
@@ -131,7 +135,8 @@ class Dedupe:
     def _confirmed(self, run: Run, at: int, key: np.uint64, head: bytes) -> int | None:
         while at < len(run) and run.keys[at] == key:
             index = run.start + int(run.places[at])
-            if next(self._read(index, index + 1))[:HEAD] == head:
+            first = index // WIDTH * WIDTH
+            if self._bundle(first, min(first + WIDTH, run.end))[index - first][:HEAD] == head:
                 return index
             at += 1
         return None

@@ -194,7 +194,7 @@ class _Check:
             return 0
         tree = Tree(objects, journal, self._say, self._repair)
         heads = Heads(self._path / DEDUPE, self._disk, self._say, self._repair)
-        manifests = self._manifests(objects)
+        manifests, bad = self._manifests(objects)
         parts = tree.walk(first)
         if head and head.size > first.size:
             parts = itertools.chain(parts, tree.follow(head))
@@ -210,6 +210,9 @@ class _Check:
         heads.finish(total)
         if rows is not None:
             self._cursor(rows.cursor, first, head, journal)
+        for name in sorted(bad - manifests):
+            self._say(f"manifests/{name}", "The manifest holds other bytes than its name says.",
+                      "bring it back from a copy: the entry stands without it")  # fmt: skip
         if not self._damages:
             self._sweep(objects, first, manifests)
         return tree.edge.size
@@ -222,16 +225,16 @@ class _Check:
             self._say("index", f"The index ends at entry {cursor}, and the journal no longer keeps those behind it.",
                       "bring the index back from a copy", index=cursor)  # fmt: skip
 
-    def _manifests(self, objects: Objects) -> set[str]:
-        """The names of all manifests, each checked against its bytes."""
+    def _manifests(self, objects: Objects) -> tuple[set[str], set[str]]:
+        """The names of all manifests, and of those whose bytes are not the ones that the name says."""
         found: set[str] = set()
+        bad: set[str] = set()
         for path in objects.list("manifests/"):
             name = path.removeprefix("manifests/")
             found.add(name)
-            with self._guard(path, "bring it back from a copy: the entry stands without it"):
-                if hashlib.sha256(objects.get(path)).hexdigest() != name:
-                    raise RegisterError("The manifest is damaged: its bytes are not those of its name.", "damaged")
-        return found
+            if hashlib.sha256(objects.get(path)).hexdigest() != name:
+                bad.add(name)
+        return found, bad
 
     def _sweep(self, objects: Objects, shown: Checkpoint, manifests: set[str]) -> None:
         """What a crash left behind: manifests that no entry names, files half written, partial tiles of full ones."""
