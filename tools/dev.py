@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 DEMO = ROOT / "demo-report"
+ANVIL = "@foundry-rs/anvil"
 
 
 def say(text: str) -> None:
@@ -125,6 +126,15 @@ def docs() -> None:
     call(BIN / "sphinx-build", "-W", "-n", "-q", "-b", "html", "docs", "docs/_build/html")
 
 
+def anvil() -> None:
+    """Install an EVM node, to which the tests anchor a log; what is missing is told by the tests."""
+    folder = VENV / "anvil"
+    npm = shutil.which("npm")
+    if npm and not (folder / "node_modules" / ".bin" / "anvil").exists():
+        say("Installing an EVM node (Anvil) from npm")
+        call(npm, "install", "--silent", "--no-fund", "--no-audit", "--prefix", folder, ANVIL, check=False)
+
+
 def test() -> None:
     """All that CI runs: lint, documentation, tests."""
     setup("dev")
@@ -132,10 +142,13 @@ def test() -> None:
         "chromium": any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")),
         "openssl": shutil.which("openssl"),
         "softhsm2": shutil.which("softhsm2-util"),
+        "golang-golang-x-mod-dev": Path("/usr/share/gocode/src/golang.org/x/mod/sumdb").is_dir(),
+        "npm": shutil.which("npm"),
     }
     missing = [package for package, found in needed.items() if not found]
     if missing:
         debian(*missing)
+    anvil()
     lint()
     docs()
     workers = str(min(4, os.cpu_count() or 1))
