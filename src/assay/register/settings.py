@@ -9,6 +9,7 @@ from typing import Annotated
 import msgspec
 
 from assay.errors import RegisterError
+from assay.register.anchors.settings import AnchorSettings
 from assay.register.model import MAX_ENTRIES
 from assay.register.note import check_name
 
@@ -32,6 +33,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     interval: Seconds = 0.05
     pool: Entries = 65_536
     wait: Seconds = 10.0
+    anchors: AnchorSettings = AnchorSettings()
 
     @property
     def database_url(self) -> str:
@@ -78,6 +80,12 @@ pool = {pool}
 
 # Seconds until a submitter is told that publication takes too long.
 wait = {wait}
+
+# Other people's clocks, asked about one checkpoint an hour; nobody is asked unless named here.
+# [anchors]
+# calendars = ["https://a.pool.opentimestamps.org", "https://b.pool.opentimestamps.org"]
+# calendars_needed = 2
+# authorities = ["https://timestamps.example.org/"]
 """
 
 

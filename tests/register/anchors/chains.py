@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -110,36 +110,66 @@ def encoded(timestamp: Timestamp) -> bytes:
 def serving(calendar: Calendar) -> Iterator[Calendar]:
     """Over HTTP as python-opentimestamps asks it, on a free port."""
 
+    def answer(method: str, path: str, body: bytes) -> tuple[int, bytes]:
+        calendar.asked.append(f"{method} {path}")
+        found = calendar.submit(body) if method == "POST" else calendar.complete(bytes.fromhex(path.rsplit("/", 1)[1]))
+        if calendar.mood == "down":
+            return 500, b"down"
+        if calendar.mood == "nonsense":
+            return 200, b"<html>"
+        if found is None:
+            return 404, b""
+        return 200, found + b"\0" if calendar.mood == "other" else found
+
+    with listening(answer) as url:
+        calendar.url = url
+        yield calendar
+
+
+@contextlib.contextmanager
+def exploring(bitcoin: Bitcoin, changed: dict[str, bytes] | None = None) -> Iterator[str]:
+    """The URL of an explorer with Esplora's API; ``changed`` are paths that answer something else."""
+
+    def answer(method: str, path: str, body: bytes) -> tuple[int, bytes]:
+        if changed and path in changed:
+            return 200, changed[path]
+        kind, name, *_ = path.strip("/").split("/")
+        there = bitcoin.by_height()
+        if kind == "block-height" and int(name) in there:
+            return 200, bitcoin.name(int(name)).hex().encode()
+        found = [header for height, header in there.items() if bitcoin.name(height).hex() == name]
+        return (200, found[0].hex().encode()) if found else (404, b"Block not found")
+
+    with listening(answer) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def listening(answer: Callable[[str, str, bytes], tuple[int, bytes]]) -> Iterator[str]:
+    """The URL of a server that answers (method, path, body) with (status, body)."""
+
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            self._answer(calendar.submit(self.rfile.read(int(self.headers["Content-Length"]))))
+            self._reply(self.rfile.read(int(self.headers["Content-Length"])))
 
         def do_GET(self) -> None:
-            self._answer(calendar.complete(bytes.fromhex(self.path.rsplit("/", 1)[1])))
+            self._reply(b"")
 
-        def _answer(self, body: bytes | None) -> None:
-            calendar.asked.append(f"{self.command} {self.path}")
-            status = 404 if body is None else 200
-            if calendar.mood == "down":
-                status, body = 500, b"down"
-            elif calendar.mood == "nonsense":
-                status, body = 200, b"<html>"
-            elif calendar.mood == "other" and body:
-                body += b"\0"
+        def _reply(self, body: bytes) -> None:
+            status, said = answer(self.command, self.path, body)
             self.send_response(status)
-            self.send_header("Content-Length", str(len(body or b"")))
+            self.send_header("Content-Length", str(len(said)))
             self.end_headers()
-            self.wfile.write(body or b"")
+            self.wfile.write(said)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    calendar.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
-        yield calendar
+        yield f"http://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         server.server_close()

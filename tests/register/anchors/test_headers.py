@@ -4,11 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.register.anchors.chains import BEGAN, EASE, EASY, Bitcoin, double, mined
-from tests.register.anchors.real import GENESIS, HASH, HEADER, HEIGHT
+from tests.register.anchors.chains import BEGAN, EASE, EASY, Bitcoin, double, exploring, mined
+from tests.register.anchors.real import GENESIS, HASH, HEADER, HEIGHT, PROOF, TEXT
 
 from assay.errors import RegisterError
-from assay.register.anchors.headers import DAY, Header, Headers
+from assay.register.anchors.headers import DAY, Header, Headers, fetch
+from assay.register.anchors.opentimestamps import check as opentimestamps_check
+from assay.register.anchors.opentimestamps import heights
 
 
 def chain(length: int = 20, start: int = 900_000) -> Bitcoin:
@@ -181,3 +183,44 @@ def test_only_a_day_is_walked_without_a_trusted_block() -> None:
 
 def test_easy_blocks_are_easy() -> None:
     assert 1e-10 < Header.parse(mined(b"\0" * 32, b"\0" * 32, 1, EASY)).difficulty < 1e-9
+
+
+class TestExplorer:
+    def test_headers_to_keep(self) -> None:
+        made = chain(5)
+        with exploring(made) as url:
+            kept = fetch([made.start + 3, made.start + 4], url)
+        headers = Headers.parse(kept, difficulty=EASE)
+        found = headers.evidence(made.start + 3)
+        assert found is not None
+        assert (found.header.hash, found.after) == (double(made.headers[3]), 1)
+
+    def test_a_block_that_is_not_there(self) -> None:
+        with exploring(chain(1)) as url, pytest.raises(RegisterError) as caught:
+            fetch([5], url)
+        assert caught.value.reason == "missing"
+
+    @pytest.mark.parametrize(
+        ("name", "header", "reason"),
+        [
+            (b"../../admin", HEADER.hex().encode(), "malformed"),
+            (b"<html>", b"", "malformed"),
+            (b"\xff\xfe", b"", "malformed"),
+            (b"x" * 65, b"", "too_large"),
+            (HASH.hex().encode(), GENESIS.hex().encode(), "proof"),
+            (HASH.hex().encode(), b"zz", "malformed"),
+            (HASH.hex().encode(), HEADER.hex().encode()[:100], "malformed"),
+            (HASH.hex().encode(), b"0" * 200, "too_large"),
+        ],
+    )
+    def test_one_that_answers_nonsense(self, name: bytes, header: bytes, reason: str) -> None:
+        answers = {f"/block-height/{HEIGHT}": name, f"/block/{HASH.hex()}/header": header}
+        with exploring(Bitcoin(), answers) as url, pytest.raises(RegisterError) as caught:
+            fetch([HEIGHT], url)
+        assert caught.value.reason == reason
+
+    def test_the_real_block(self) -> None:
+        answers = {f"/block-height/{HEIGHT}": HASH.hex().encode(), f"/block/{HASH.hex()}/header": HEADER.hex().encode()}
+        with exploring(Bitcoin(), answers) as url:
+            kept = fetch(heights(PROOF), url)
+        assert opentimestamps_check(PROOF, TEXT, Headers.parse(kept, difficulty=4e10)).status == "proven"

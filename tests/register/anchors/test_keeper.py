@@ -14,6 +14,7 @@ from tests.register.anchors.chains import EASE, Bitcoin, Calendar, serving
 from tests.register.anchors.memory import MemoryObjects
 
 from assay.errors import RegisterError
+from assay.register import settings as log_settings
 from assay.register.anchors import Anchor, Trust, check, evm, node, opentimestamps
 from assay.register.anchors.headers import Headers
 from assay.register.anchors.keeper import MAX_WAIT, AnchorStatus, Keeper, anchored
@@ -330,3 +331,15 @@ class TestSettings:
         assert [service.where for service in services_of(found)] == ["a, b, c", "tsa.example", "node.example"]
         assert "hunter2" not in repr(found) + repr(services_of(found))
         assert len({service.name for service in services_of(found)}) == 3
+
+    def test_as_a_section_of_a_log(self) -> None:
+        """The example in the template, its comment signs taken off, is read."""
+        text = log_settings.render(log_settings.Settings(origin="log.example/one"))
+        assert log_settings.parse(text.encode()).anchors == AnchorSettings()
+        before, mark, after = text.partition("# [anchors]")
+        section = (mark + after).replace("# ", "")
+        found = log_settings.parse((before + section).encode()).anchors
+        assert [service.kind for service in services_of(found)] == ["opentimestamps", "rfc3161"]
+        with pytest.raises(RegisterError, match="calendars_needed is at least 1") as caught:
+            log_settings.parse((before + section.replace("calendars_needed = 2", "calendars_needed = 3")).encode())
+        assert caught.value.reason == "malformed"

@@ -13,7 +13,7 @@ Sources: the Bitcoin developer reference, "Block Headers" and "Target nBits".
 
 import hashlib
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -124,10 +124,17 @@ class Headers:
             data = path.read_bytes()
         except OSError as error:
             raise RegisterError(f"The block headers cannot be read: {error.strerror} ({path}).", "missing") from None
+        return cls.parse(data, start=start, trusted=trusted, difficulty=difficulty)
+
+    @classmethod
+    def parse(
+        cls, data: bytes, *, start: int = 0, trusted: tuple[int, bytes] | None = None, difficulty: float = DIFFICULTY
+    ) -> "Headers":
+        """What stands in such a file. Raises RegisterError: ``malformed``, ``proof``."""
         if data.lstrip()[:1] == b"{":
             return cls(_lines(data), trusted=trusted, difficulty=difficulty)
         if len(data) % SIZE or not data:
-            raise RegisterError(f"{path} is not a row of block headers of {SIZE} bytes each.", "malformed")
+            raise RegisterError(f"It is not a row of block headers of {SIZE} bytes each.", "malformed")
         return cls(_Row(data, start), trusted=trusted, difficulty=difficulty)
 
     def evidence(self, height: int) -> Evidence | None:
@@ -212,9 +219,11 @@ def _lines(data: bytes) -> dict[int, bytes]:
     return found
 
 
-def fetch(heights: list[int], url: str) -> bytes:
-    """Headers from the API of an Esplora explorer, as lines of JSON to keep: whoever runs it is believed as to which
-    chain it is. Raises RegisterError: ``unreachable``, ``missing``, ``malformed``, ``proof``.
+def fetch(heights: Iterable[int], url: str) -> bytes:
+    """Headers from an explorer with Esplora's API (its address, as in ``https://blockstream.info/api``), as lines of
+    JSON to keep and to :meth:`Headers.parse`. Whoever runs it is believed as to which chain it is.
+
+    Raises RegisterError: ``unreachable``, ``missing``, ``malformed``, ``proof``, ``too_large``.
     """
     lines = []
     with Http(url) as explorer:

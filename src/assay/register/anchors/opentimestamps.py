@@ -114,6 +114,12 @@ def blocks(proof: bytes) -> int:
     return _blocks(_decode(proof).timestamp)
 
 
+def heights(proof: bytes) -> set[int]:
+    """The blocks whose headers are needed to check it. Raises RegisterError ``malformed``."""
+    found = (a for _, a in _attestations(_decode(proof).timestamp))
+    return {a.height for a in found if isinstance(a, BitcoinBlockHeaderAttestation) and a.height < MAX_HEIGHT}
+
+
 def finished(proof: bytes) -> bool:
     """Whether it leads to blocks and nothing in it waits. Raises RegisterError ``malformed``."""
     found = [a for _, a in _attestations(_decode(proof).timestamp)]
@@ -261,4 +267,4 @@ def _may_ask(uri: str, calendars: Sequence[str]) -> bool:
     return parts.scheme == "https" and any(fnmatch.fnmatch(parts.netloc, host) for host in KNOWN)
 
 
-__all__ = ["ACCURACY", "KIND", "KNOWN", "Connect", "blocks", "check", "finished", "stamp", "upgrade"]
+__all__ = ["ACCURACY", "KIND", "KNOWN", "Connect", "blocks", "check", "finished", "heights", "stamp", "upgrade"]

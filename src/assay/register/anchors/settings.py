@@ -2,6 +2,9 @@
 
 import msgspec
 
+MAX_AUTHORITIES = 14
+"""A receipt takes 16 anchors: these, OpenTimestamps and a chain."""
+
 
 class EvmSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An EVM chain. ``node``: the URL of a node's JSON-RPC, which may hold a secret. ``contract``: where
@@ -38,6 +41,8 @@ class AnchorSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             raise ValueError("interval is a number of seconds, at least 1")
         if self.calendars and not 1 <= self.calendars_needed <= len(self.calendars):
             raise ValueError("calendars_needed is at least 1 and at most the number of calendars")
+        if len(self.authorities) > MAX_AUTHORITIES:
+            raise ValueError(f"at most {MAX_AUTHORITIES} authorities can be asked")
 
 
-__all__ = ["AnchorSettings", "EvmSettings"]
+__all__ = ["MAX_AUTHORITIES", "AnchorSettings", "EvmSettings"]
