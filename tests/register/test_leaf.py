@@ -1,6 +1,8 @@
 """The leaf: its 162 bytes, and the signature over a batch of heads."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -104,3 +106,29 @@ def test_a_signature_with_a_scalar_too_large() -> None:
     malleable = signature[:32] + (int.from_bytes(signature[32:], "little") + order).to_bytes(32, "little")
     with pytest.raises(RegisterError):
         check_signature(PUBLIC, 1, bytes(32), malleable)
+
+
+def test_the_example_of_the_reference_page() -> None:
+    page = (Path(__file__).parents[2] / "docs/reference/register-format.md").read_text(encoding="utf-8")
+    block = page.split("\n## An example\n")[1]
+    stated: dict[str, str] = {}
+    name = ""
+    for line in re.findall(r"^    (.+)$", block, flags=re.MULTILINE):
+        given, digits = re.fullmatch(r"(.*?) *([0-9a-f]{64,})", line).groups()  # type: ignore[union-attr]
+        name = given or name
+        stated[name] = stated.get(name, "") + digits
+    first = head(Kind.CLAIM, commit(bytes(32), b"record"), b"\x11" * 32, key_hash(PUBLIC))
+    second = head(Kind.TOMBSTONE, b"\x22" * 32, NO_MANIFEST, key_hash(PUBLIC))
+    root = root_of([leaf_hash(first), leaf_hash(second)])
+    signature = KEY.sign(batch_message(2, root))
+    assert stated == {
+        "public key": PUBLIC.hex(),
+        "commitment": commit(bytes(32), b"record").hex(),
+        "first head": first.hex(),
+        "second head": second.hex(),
+        "root": root.hex(),
+        "message": batch_message(2, root).hex(),
+        "signature": signature.hex(),
+        "first leaf hash": leaf_hash(first + signature).hex(),
+        "second leaf hash": leaf_hash(second + signature).hex(),
+    }

@@ -183,14 +183,12 @@ def _hashes(*hashes: bytes) -> bool:
 
 
 def reader_of(hashes: Sequence[bytes]) -> Reader:
-    """A reader over leaf hashes held in memory."""
-
-    def read(level: int, index: int) -> bytes:
-        if level == 0:
-            return hashes[index]
-        return node_hash(read(level - 1, 2 * index), read(level - 1, 2 * index + 1))
-
-    return read
+    """A reader over leaf hashes held in memory; every complete subtree is hashed once, here."""
+    rows = [list(hashes)]
+    while len(rows[-1]) > 1:
+        row = rows[-1]
+        rows.append([node_hash(row[i], row[i + 1]) for i in range(0, len(row) - 1, 2)])
+    return lambda level, index: rows[level][index]
 
 
 def root_of(hashes: Sequence[bytes]) -> bytes:
