@@ -206,7 +206,7 @@ class Submitters:
 
 
 def _rules(connection: sql.Connection) -> tuple[bool, int | None]:
-    found = dict(connection.execute(sql.select(STATE.c.name, STATE.c.value)).tuples().all())
+    found = {row.name: row.value for row in connection.execute(sql.select(STATE.c.name, STATE.c.value))}
     return bool(found.get("listed")), found.get("quota")
 
 
