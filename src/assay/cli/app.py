@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "schema": ("assay.cli.methods", LOOK, "Print the JSON Schema of the record that examine writes."),
     "sign": ("assay.cli.sign", VOUCH, "Sign files with Content Credentials."),
     "vouch": ("assay.cli.vouch", VOUCH, "Attest media that you did not make, and check what others attest."),
+    "register": ("assay.cli.register", VOUCH, "Say in a public log that you hold a file, and prove it later."),
     "certificates": ("assay.cli.certificates", KEYS, "Make, request and check certificates for signing."),
     "trust": ("assay.cli.trust", KEYS, "Whose signatures count: the lists of trusted certificates."),
     "tsa": ("assay.cli.tsa", SERVE, "A small time-stamping authority (RFC 3161)."),

@@ -1,11 +1,8 @@
 """``assay resolver``: keep manifests, and answer where the one of a picture is."""
 
-import ipaddress
 import os
 import re
 import secrets
-import socket
-from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from assay.cli.listening import address_of, free, url_of
 from assay.cli.outputs import emit
 from assay.errors import AssayError, ProvenanceError, UsageError
 from assay.provenance.softbindings import ALGORITHM, MAX_BYTES
@@ -136,7 +134,7 @@ def serve_command(  # noqa: PLR0917 (typer reads the options from the signature)
     store: Store,
     host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="IP address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", "-p", min=1, max=65535, metavar="N", help="Port.")] = PORT,
-    free: Annotated[
+    unguarded: Annotated[
         bool, typer.Option("--open", help="Let anyone on this machine write, without a token. Loopback only.")
     ] = False,
     fetch_references: Annotated[
@@ -165,8 +163,8 @@ def serve_command(  # noqa: PLR0917 (typer reads the options from the signature)
 
       assay resolver serve manifests/ --open   (to try it out: anyone on this machine can write)
     """
-    address = _address(host)
-    if free and not (address.is_loopback and address.version == 4):
+    address = address_of(host)
+    if unguarded and not (address.is_loopback and address.version == 4):
         raise UsageError("--open lets anyone write, so it goes only with --host 127.0.0.1; give others a token instead")
     token = os.environ.pop(TOKEN, None) or None
     if token and not re.fullmatch(r"sha256:[0-9a-f]{64}", token):
@@ -178,7 +176,7 @@ def serve_command(  # noqa: PLR0917 (typer reads the options from the signature)
         raise UsageError(f"{plain(url)} is no address of a service, such as https://example.org/v1")
     with ManifestStore.open(store, create=True):
         pass
-    _free(address, port)
+    free(address, port)
     from assay import fingerprint  # noqa: PLC0415
     from assay.provenance import watermark as mark  # noqa: PLC0415 (what measures pictures loads slowly)
     from assay.web.server import Configuration, serve  # noqa: PLC0415
@@ -186,14 +184,13 @@ def serve_command(  # noqa: PLR0917 (typer reads the options from the signature)
 
     names = tuple(dict.fromkeys([mark.ALGORITHM, *(watermark or ())]))
     settings = Settings(
-        url=url, token=token, free=free, watermarks=names, fingerprints=(fingerprint.ALGORITHM,),
+        url=url, token=token, free=unguarded, watermarks=names, fingerprints=(fingerprint.ALGORITHM,),
         fetch_references=fetch_references, requests_per_minute=rate,
     )  # fmt: skip
-    shown = f"[{address}]" if address.version == 6 else str(address)
-    typer.echo(f"{store}: answering at http://{shown}:{port}/ until stopped (Ctrl+C)")
+    typer.echo(f"{store}: answering at {url_of(address, port)} until stopped (Ctrl+C)")
     if not address.is_loopback:
         typer.echo("Put a proxy with a certificate before it: what others ask would go in the open.", err=True)
-    if not (token or free):
+    if not (token or unguarded):
         typer.echo("It takes nothing in: assay resolver token makes a secret for writers.", err=True)
     serve(Configuration(str(store.resolve()), settings), str(address), port)
 
@@ -201,24 +198,6 @@ def serve_command(  # noqa: PLR0917 (typer reads the options from the signature)
 def register(parent: typer.Typer) -> None:
     """Add the commands to ``parent``."""
     parent.add_typer(app, name="resolver")
-
-
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    try:
-        return ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
-    except ValueError:
-        raise UsageError(f"{plain(host)} is not an IP address such as 127.0.0.1") from None
-
-
-def _free(address: ipaddress.IPv4Address | ipaddress.IPv6Address, port: int) -> None:
-    """Raise UsageError where the port cannot be had: the server would say so less plainly."""
-    family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
-    with closing(socket.socket(family, socket.SOCK_STREAM)) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((str(address), port))
-        except OSError as error:
-            raise UsageError(f"Cannot listen on {address}, port {port}: {error.strerror or error}") from None
 
 
 def _read(path: Path) -> bytes:

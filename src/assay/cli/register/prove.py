@@ -1,0 +1,246 @@
+"""``assay register verify`` and ``prove``: what a receipt proves, and a receipt that proves more."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from assay.cli.outputs import not_over
+from assay.cli.register.common import (
+    BAD,
+    DONE,
+    FAILED,
+    Json,
+    Key,
+    Log,
+    PolicyFile,
+    Quiet,
+    ended,
+    own_key,
+    place,
+    say,
+    show,
+)
+from assay.cli.register.measure import SECONDS, Measured, Task, measure
+from assay.cli.register.posts import claim_of, found_for, keep, read_receipt, save
+from assay.cli.register.records import Proven, Verified
+from assay.cli.register.shown import render_verified
+from assay.errors import RegisterError, UsageError
+from assay.register.model import Query
+from assay.register.policy import Policy
+from assay.register.ports import Register
+from assay.register.receipt import MAX_RECEIPT, Receipt, issue, upgrade
+from assay.register.registers import clocks, known, load_policy, read_small
+from assay.register.submission import Submitter
+from assay.register.verify import judge, verify
+from assay.workers import Lost, each
+
+if TYPE_CHECKING:
+    from assay.register.anchors import Trust
+
+Headers = Annotated[
+    Path | None,
+    typer.Option("--headers", metavar="FILE", help="Block headers of Bitcoin, for anchors by OpenTimestamps."),
+]
+Block = Annotated[
+    str | None,
+    typer.Option("--block", metavar="HEIGHT:HASH", help="With --headers: a block that you know is Bitcoin's."),
+]
+Authority = Annotated[
+    list[Path] | None,
+    typer.Option("--authority", metavar="PEM", help="Root of a time-stamping authority you believe (repeat for more)."),
+]
+Node = Annotated[
+    str | None,
+    typer.Option("--node", metavar="URL", help="Ask this EVM node about anchors in its chain: opens a connection."),
+]
+
+
+def verify_command(  # noqa: PLR0917 (typer reads the options from the signature)
+    receipt: Annotated[Path, typer.Argument(metavar="RECEIPT", help="The receipt: FILE.tlog-proof.")],
+    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="The file in hand.")] = None,
+    policy: PolicyFile = None,
+    headers: Headers = None,
+    block: Block = None,
+    authority: Authority = None,
+    node: Node = None,
+    json_file: Json = None,
+    quiet: Quiet = False,
+) -> None:
+    """Check a receipt against a file, offline: what it proves, step by step, and whether a policy accepts it.
+
+    Without --policy the register's own in your settings counts, where there is one for this log. Opens no connection,
+    unless --node is given.
+
+    Exit code: 0 the receipt holds for the file, and the policy accepts it; 1 it does not hold, is about another file,
+    or is not accepted, or there is no policy; 2 the request makes no sense; 3 a file cannot be read.
+
+    [bold]Examples[/bold]
+
+      assay register verify photo.jpg.tlog-proof photo.jpg --policy register.policy
+
+      assay register verify photo.jpg.tlog-proof photo.jpg --policy register.policy --headers headers.bin
+    """
+    if block is not None and headers is None:
+        raise UsageError("--block goes with --headers")
+    if json_file not in {None, "-"}:
+        not_over([Path(str(json_file))], [receipt, *([file] if file else [])])
+    digest = _digest(file) if file else None
+    held = _receipt(receipt)
+    accepted, trust = _trusted(held)
+    if policy is not None:
+        accepted = load_policy(policy)
+    if headers or authority:
+        trust = clocks(headers, block, authority or [])
+    if node is not None:
+        from assay.register.anchors import node as evm  # noqa: PLC0415 (it loads web3)
+
+        proofs = [anchor.proof for anchor in held.anchors if anchor.kind == "evm"]
+        trust = replace(trust, chains=(evm.ask(node, proofs),) if proofs else ())
+    found = verify(held, digest, trust)
+    done = Verified(
+        receipt=str(receipt), path=str(file) if file else None, verdict=judge(found, accepted), verification=found
+    )
+    if show(done, json_file) and not quiet:
+        render_verified(done, Console())
+    raise typer.Exit(DONE if done.verdict.state == "trusted" else BAD)
+
+
+def prove_command(  # noqa: PLR0917
+    what: Annotated[Path, typer.Argument(metavar="RECEIPT|FILE", help="A receipt, or a file that you registered.")],
+    log: Log = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to write; over the old receipt if not.")
+    ] = None,
+    key: Key = None,
+    policy: PolicyFile = None,
+    json_file: Json = None,
+    quiet: Quiet = False,
+) -> None:
+    """Get a receipt anew: with the anchors that have come since, or because it was lost.
+
+    A receipt that is given is held to what the register shows now: a register that shows another history is told on.
+    For a file without its receipt, your claim is found again with your key.
+
+    Exit code: 0 done; 1 the register shows another history, or its answer does not reach the policy; 2 the request
+    makes no sense, or the register cannot be asked; 3 the file cannot be read.
+
+    [bold]Examples[/bold]
+
+      assay register prove photo.jpg.tlog-proof --log mylog
+
+      assay register prove photo.jpg --log mylog   (the receipt was lost)
+    """
+    where = place(log, policy)
+    old = read_receipt(what)
+    at = what
+    with where.opened() as register:
+        if old is None:
+            at, old, new = _lost(register, what, key, output)
+        else:
+            try:
+                new = upgrade(old, register)
+            except RegisterError as error:
+                if error.reason in {"fork", "conflict"}:
+                    raise ended(str(error), BAD) from None
+                raise
+        _reached(new, where.policy)
+        verifier = register.verifier
+    target = output or at
+    changed = old is None or new.encode() != old.encode()
+    if changed or output is not None:
+        save(new, target)
+    done = Proven(
+        receipt=str(target), index=new.proof.index, size=new.checkpoint.size,
+        anchors=tuple(anchor.kind for anchor in new.anchors), changed=changed, log=str(verifier),
+    )  # fmt: skip
+    if show(done, json_file) and not quiet:
+        kinds = ", ".join(dict.fromkeys(done.anchors)) or "none yet"
+        word = "Written" if changed or output is not None else "Nothing new"
+        say(f"{word}: {target}, entry {done.index} of {done.size}; anchors: {kinds}.")
+
+
+def _reached(new: Receipt, policy: Policy | None) -> None:
+    if policy is None:
+        return
+    verdict = judge(verify(new), policy)
+    if verdict.state != "trusted":
+        raise ended(f"The register's answer does not reach the policy, so nothing was written. {verdict.says}", BAD)
+
+
+def _lost(
+    register: Register, file: Path, key: Path | None, output: Path | None
+) -> tuple[Path, Receipt | None, Receipt]:
+    """The place for it, the receipt that is there, and one made anew, of a file that was registered with our key."""
+    found = _measured(file)
+    who = Submitter.load(key or own_key())
+    mine: dict[bytes, int] = {}
+    after = -1
+    while page := register.search(Query(signer=who.public, after=after)):
+        mine |= {hit.leaf[:98]: hit.index for hit in page}
+        if max(hit.index for hit in page) <= after:
+            break
+        after = max(hit.index for hit in page)
+    for manifest in (False, True):
+        for fingerprint in (True, False):
+            measured = found if (fingerprint, manifest) == (True, False) else _measured(file, fingerprint, manifest)
+            submission, (opening,) = who.claims([claim_of(measured)])
+            index = mine.get(submission.entries[0].head)
+            if index is not None:
+                new = issue(register, index, opening)
+                if new.leaf.head != submission.entries[0].head:
+                    raise RegisterError(f"The register shows another claim as entry {index} than it said.", "damaged")
+                there = next(
+                    (pair for pair in found_for(file, None, measured.digest) if pair[1].leaf == new.leaf), None
+                )
+                if there:
+                    return there[0], there[1], new
+                return output or keep(new, file, None), None, new
+    raise RegisterError(
+        f"There is no claim of {file} by your key in {register.verifier.name}: assay register add makes one.", "missing"
+    )
+
+
+def _measured(file: Path, fingerprint: bool = True, manifest: bool = False) -> Measured:
+    _, found = next(iter(each(measure, [Task(file, fingerprint, manifest)], seconds=SECONDS)))
+    if isinstance(found, Measured):
+        return found
+    raise ended(f"{file}: {found.says}" if isinstance(found, Lost) else str(found))
+
+
+def _digest(file: Path) -> bytes:
+    import hashlib  # noqa: PLC0415
+
+    try:
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").digest()
+    except OSError as error:
+        raise ended(f"{file} cannot be read: {error.strerror}", FAILED) from None
+
+
+def _receipt(path: Path) -> Receipt:
+    try:
+        return Receipt.parse(read_small(path, MAX_RECEIPT))
+    except OSError as error:
+        raise ended(f"{path} cannot be read: {error.strerror}", FAILED) from None
+    except RegisterError as error:
+        raise ended(f"{path}: {error}", BAD) from None
+
+
+def _trusted(receipt: Receipt) -> "tuple[Policy | None, Trust]":
+    """The policy and the clocks of the register in the settings whose log this is."""
+    from assay.provenance.config import config_folder  # noqa: PLC0415
+    from assay.register.anchors import Trust  # noqa: PLC0415
+
+    for one in known(config_folder()):
+        if one.policy and any(line.key == receipt.log for line in one.policy.logs):
+            return one.policy, one.trust
+    return None, Trust()
+
+
+def commands(app: typer.Typer) -> None:
+    """Add the commands to ``app``."""
+    app.command("prove")(prove_command)
+    app.command("verify")(verify_command)
