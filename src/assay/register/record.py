@@ -23,7 +23,7 @@ from assay.register.model import MAX_MANIFEST, MAX_RECORD
 
 VERSION = 1
 MAX_FINGERPRINTS = 16
-MAX_BITS = 1024
+MAX_BITS = 2048
 """Bytes of one fingerprint."""
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,62}/[a-z0-9][a-z0-9!#$&^_.+-]{0,62}")
 _ALGORITHM = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")

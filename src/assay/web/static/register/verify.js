@@ -145,7 +145,7 @@ export function parseRecord(data) {
     if (!Array.isArray(pair) || pair.length !== 2) throw wrong;
     const [algorithm, bits] = pair;
     if (typeof algorithm !== 'string' || !/^[a-z0-9][a-z0-9._-]{0,62}$/.test(algorithm)) throw wrong;
-    if (!isBytes(bits) || !bits.length || bits.length > 1024) throw wrong;
+    if (!isBytes(bits) || !bits.length || bits.length > 2048) throw wrong;
     return /** @type {[string, string]} */ ([algorithm, hex(bits)]);
   });
   /** @param {[string, string]} a @param {[string, string]} b */
