@@ -16,16 +16,14 @@ from assay.register.tiles import CHECKPOINT, parse_path
 from assay.register.writer import manifest_path
 
 
-class LocalRegister:
-    """The register in the folder ``path``: a :class:`~assay.register.ports.Register`. May be used by several threads.
+class OpenRegister:
+    """The register over an open log: a :class:`~assay.register.ports.Register`. May be used by several threads.
 
-    Raises RegisterError: ``missing`` where there is no log, and what its storage raises.
+    Raises RegisterError: what the log's storage raises.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._log = Log.open(path, write=False)
-        self._writing = threading.Lock()
+    def __init__(self, log: Log) -> None:
+        self._log = log
 
     @property
     def verifier(self) -> VerifierKey:
@@ -44,19 +42,8 @@ class LocalRegister:
         return self._log.objects.get(path)
 
     def submit(self, submission: Submission) -> Accepted:
-        """Hand in entries. The log's lock is taken for that long: ``conflict`` where a server or another program
-        holds it.
-        """
-        with self._writing:
-            try:
-                log = Log.open(self._path)
-            except RegisterError as error:
-                if error.reason != "conflict":
-                    raise
-                says = f"{error} Where a server runs over this folder, hand in at its address instead."
-                raise RegisterError(says, "conflict") from None
-            with log:
-                return log.sequencer.submit(submission).result()
+        """Hand in entries; ``conflict`` where the log is open only to read."""
+        return self._log.sequencer.submit(submission).result()
 
     def search(self, query: Query) -> list[Hit]:
         """Entries, lowest index first."""
@@ -72,7 +59,7 @@ class LocalRegister:
 
     def manifest(self, digest: bytes) -> bytes | None:
         """An encrypted manifest by the SHA-256 of its bytes."""
-        return read_manifest(self._log.objects, digest)
+        return _manifest(self._log.objects, digest)
 
     def anchored(self, size: int) -> tuple[bytes, tuple[Anchor, ...]] | None:
         """The smallest anchored checkpoint (a cosigned note) that covers ``size`` entries, with its anchors."""
@@ -93,7 +80,23 @@ class LocalRegister:
         self.close()
 
 
-def read_manifest(objects: Objects, digest: bytes) -> bytes | None:
+class LocalRegister(OpenRegister):
+    """The register in the folder ``path``. Raises RegisterError ``missing`` where there is no log."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(Log.open(path, write=False))
+        self._path = path
+        self._writing = threading.Lock()
+
+    def submit(self, submission: Submission) -> Accepted:
+        """Hand in entries. The log's lock is taken for that long: ``conflict`` where a server or another program
+        holds it.
+        """
+        with self._writing, Log.open(self._path) as log:
+            return log.sequencer.submit(submission).result()
+
+
+def _manifest(objects: Objects, digest: bytes) -> bytes | None:
     """An encrypted manifest out of a log's objects. Raises RegisterError ``damaged`` where it is another."""
     try:
         data = objects.get(manifest_path(digest))
@@ -106,4 +109,4 @@ def read_manifest(objects: Objects, digest: bytes) -> bytes | None:
     return data
 
 
-__all__ = ["LocalRegister", "read_manifest"]
+__all__ = ["LocalRegister", "OpenRegister"]

@@ -1,7 +1,7 @@
 """``POST /api/v1/submissions``: signed entries in, positions out once a quorum has cosigned.
 
-Under no framework, because it is asked at every record. Bodies are read on the event loop; a thread of its own decodes,
-verifies and hands over to the sequencer, since verifying lets the loop go on meanwhile.
+Under no framework, because it is asked at every record. Bodies are read on the event loop; threads decode, verify and
+hand over to the sequencer, since verifying lets the loop go on meanwhile.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from hashlib import sha256
 from queue import SimpleQueue
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any, Protocol
 
 import msgspec
@@ -34,11 +34,15 @@ _JSON: list[Header] = [
 ]  # fmt: skip
 _RECENT = 65_536
 """Submissions whose charge to a quota is remembered."""
+THREADS = 2
+"""Threads that verify: as many as keep the others of a small machine busy."""
 _DECODER = msgspec.json.Decoder(Submission)
 
 
 class Meter(Protocol):
-    """Who may hand in, and how much. One thread calls it."""
+    """Who may hand in, and how much. Several threads call it, so that a key may go beyond its quota by as many
+    submissions as are checked at once.
+    """
 
     def check(self, key: bytes, entries: int) -> None:
         """Raises RegisterError: ``key`` for a submitter who may not, ``quota`` where it would be too much."""
@@ -70,13 +74,15 @@ class Intake:
         self._submit, self._meter, self._counter, self._metrics = submit, meter, counter, metrics
         self._seconds, self._max_body, self._max_held = seconds, max_body, max_held
         self._held = 0
+        self._lock = Lock()
+        self._given_back: deque[tuple[bytes, int]] = deque()
         self._recent: OrderedDict[bytes, None] = OrderedDict()
         self._queue: SimpleQueue[_Item | None] = SimpleQueue()
-        self._settle: deque[tuple[bytes, int]] = deque()
         self._mail: deque[tuple[asyncio.Future[Accepted], Accepted | BaseException]] = deque()
         self._called = False
-        self._thread = Thread(target=self._work, name="assay-intake", daemon=True)
-        self._thread.start()
+        self._threads = [Thread(target=self._work, name="assay-intake", daemon=True) for _ in range(THREADS)]
+        for thread in self._threads:
+            thread.start()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request."""
@@ -98,10 +104,10 @@ class Intake:
                         raise RegisterError("Too much is on its way already; come again later.", "busy")
                     if not message.get("more_body"):
                         break
-            loop = asyncio.get_running_loop()
+            loop, wait = asyncio.get_running_loop(), _preferred(scope)
             item = _Item(b"".join(chunks), loop.create_future(), loop)
             self._queue.put(item)
-            accepted = await self._wait(item, _preferred(scope))
+            accepted = await (item.waiter if wait is None else self._wait(item, wait))
         except TimeoutError:
             says = f"The request did not arrive within {self._seconds:g} s."
             await self._refuse(send, Refusal(408, "too_slow", says))
@@ -129,7 +135,7 @@ class Intake:
     def _too_large(self) -> RegisterError:
         return RegisterError(f"A submission has at most {self._max_body:,} bytes here; send several.", "too_large")
 
-    async def _wait(self, item: _Item, seconds: float | None) -> Accepted:
+    async def _wait(self, item: _Item, seconds: float) -> Accepted:
         try:
             async with asyncio.timeout(seconds):
                 return await item.waiter
@@ -144,13 +150,10 @@ class Intake:
         await refuse(send, refused)
 
     def _work(self) -> None:
-        """In the thread: hand over one after the other. A charge is settled here too, so that the meter meets one
-        thread alone.
-        """
+        """In a thread: hand over one after the other."""
         while (item := self._queue.get()) is not None:
-            while self._settle:
-                self._meter.charge(*self._settle.popleft())
             try:
+                self._settle()
                 self._hand_over(item)
             except Exception as error:
                 self._post(item, error)
@@ -170,10 +173,22 @@ class Intake:
         # Only now is the signature known to hold, so that nobody spends the quota of another.
         if not known:
             self._meter.charge(key, count)
+            self._remember(mark)
+        future.add_done_callback(lambda done: self._finished(item, done, key, charged=not known))
+
+    def _settle(self) -> None:
+        while True:
+            try:
+                key, entries = self._given_back.popleft()
+            except IndexError:
+                return
+            self._meter.charge(key, entries)
+
+    def _remember(self, mark: bytes) -> None:
+        with self._lock:
             self._recent[mark] = None
             if len(self._recent) > _RECENT:
                 self._recent.popitem(last=False)
-        future.add_done_callback(lambda done: self._finished(item, done, key, charged=not known))
 
     def _finished(self, item: _Item, done: "Future[Accepted]", key: bytes, *, charged: bool) -> None:
         """In a thread of the sequencer. What was there already costs nothing."""
@@ -183,7 +198,7 @@ class Intake:
             return
         accepted = done.result()
         if charged and (free := sum(position.duplicate for position in accepted.positions)):
-            self._settle.append((key, -free))
+            self._given_back.append((key, -free))  # by a thread of this room: the meter may wait for its database
         self._post(item, accepted)
 
     def _post(self, item: _Item, outcome: Accepted | BaseException) -> None:
@@ -209,8 +224,10 @@ class Intake:
 
     def close(self) -> None:
         """Hand over what has arrived, and end the thread."""
-        self._queue.put(None)
-        self._thread.join()
+        for _ in self._threads:
+            self._queue.put(None)
+        for thread in self._threads:
+            thread.join()
 
 
 def _preferred(scope: Any) -> float | None:

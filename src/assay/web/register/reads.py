@@ -125,7 +125,7 @@ class Reads:
             return _Kept(_form(data, kind, _IMMUTABLE), None)
         vary = (b"vary", b"Accept-Encoding")
         packed = _form(
-            gzip.compress(data, 6, mtime=0), kind, _IMMUTABLE, vary, (b"content-encoding", b"gzip")
+            gzip.compress(data, 1, mtime=0), kind, _IMMUTABLE, vary, (b"content-encoding", b"gzip")
         )  # fmt: skip
         return _Kept(_form(data, kind, _IMMUTABLE, vary), packed)
 

@@ -69,7 +69,8 @@ def serve(
     folder: Path, host: str = "127.0.0.1", port: int = PORT, *, limits: Limits | None = None,
     anchors: AnchorSettings | None = None,
 ) -> None:  # fmt: skip
-    """Answer until stopped."""
+    """Answer until stopped. Raises RegisterError, as :func:`build` does, before anything listens."""
+    Log.open(folder).close()
     given = Configuration(folder=str(folder.resolve()), limits=limits or Limits(), anchors=anchors or AnchorSettings())
     listen("assay.web.register.server:application", given, host, port)
 
