@@ -185,7 +185,7 @@ def test_the_page_goes_from_receipt_to_verdict_and_asks_the_network_nothing(open
     opened.page.wait_for_selector("#verdict[data-state=trusted]")
     says = opened.page.inner_text("#says")
     assert "claimed this file" in says
-    assert "no proof that what it shows is true" in says
+    assert "no proof that what the file shows is true" in says
     assert opened.page.locator("#steps li").count() == 7
     assert opened.page.locator("#witnesses li").count() == 2
     opened.give("file", "b.jpg", PICTURE + b".")

@@ -27,7 +27,7 @@ _SUBMITTER = {
     "proof": "The leaf is not part of the batch that its submitter signed.",
     "signature": "The submitter's signature does not verify.",
 }
-CAUTION = "That is no proof that what it shows is true, nor that whoever holds the key made it."
+CAUTION = "A claim is no proof that what the file shows is true, nor that whoever holds the key made it."
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,6 +1,6 @@
 // @ts-check
 /** The page: takes files, shows what came of them. Every string of a file is shown as text, never as markup. */
-import { RegisterError, fromUtf8, hex, sha256 } from './notes.js';
+import { MLDSA44, RegisterError, fromUtf8, hex, sha256 } from './notes.js';
 import { Policy } from './policy.js';
 import { MAX_RECEIPT, judge, parseReceipt, verify, written } from './verify.js';
 
@@ -10,8 +10,12 @@ const STEPS = {
   file: 'The file', opening: 'What was claimed', submitter: 'The submitter', inclusion: 'Place in the log',
   log: "The log's signature", cosignatures: 'Witnesses', anchors: 'Anchors',
 };
+/** What stands beside a step that neither holds nor fails. @type {Record<string, string>} */
+const OPEN = {
+  file: 'not compared', opening: 'hidden', cosignatures: 'for a policy to say', anchors: 'not checked here',
+};
 const VERDICTS = {
-  trusted: ['good', 'Accepted by the policy', 'This was recorded'],
+  trusted: ['good', 'Accepted by the policy', 'A claim to this file was recorded'],
   refused: ['bad', 'Refused by the policy', 'The policy does not accept this receipt'],
   unvouched: ['open', 'Sound, but nobody vouches', 'Sound in itself, and nobody vouches for the log'],
   unsound: ['bad', 'Does not hold', 'This receipt proves nothing here'],
@@ -32,6 +36,13 @@ function element(tag, text, kind) {
 /** Characters that would change how what stands beside them is read are shown by their numbers. @param {string} text */
 const plain = (text) =>
   text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (c) => `\\u{${/** @type {number} */ (c.codePointAt(0)).toString(16)}}`);
+
+/** A sentence, its digests set apart. @param {string} says */
+function sentence(says) {
+  const made = element('span', '', 'said');
+  for (const part of plain(says).split(/([0-9a-f]{64})/)) made.append(/^[0-9a-f]{64}$/.test(part) ? element('code', part) : part);
+  return made;
+}
 
 /** @param {File} file */
 const bytesOf = async (file) => new Uint8Array(await file.arrayBuffer());
@@ -100,34 +111,54 @@ async function run() {
 }
 
 /** @param {import('./verify.js').Verification} verification @param {import('./verify.js').Verdict} verdict */
+function titleOf({ steps, kind }, { state }) {
+  if (state === 'unsound' && steps[0].reason === 'mismatch') return 'This is not the file of the receipt';
+  if (state !== 'trusted' || steps[0].ok) return VERDICTS[state][2];
+  return kind === 'claim' ? 'A claim was recorded; no file was compared' : 'A claim was declared forgotten';
+}
+
+/** A step as the policy decides it: witnesses are for it to say.
+ * @param {import('./verify.js').Step} step @param {import('./verify.js').Verdict} verdict */
+function decided(step, { state, says, reason, witnesses }) {
+  if (step.name !== 'cosignatures') return step;
+  if (state === 'refused' && reason === 'quorum') return { ...step, ok: false, says };
+  if (state !== 'trusted' || !witnesses.length) return step;
+  return { ...step, ok: true, says: `The policy counts ${witnesses.map((witness) => witness.name).join(', ')}: that is enough for it.` };
+}
+
+/** @param {import('./verify.js').Step} step */
+function stepLine({ name, ok, says }) {
+  const line = element('li', '', ok ? 'ok' : ok === false ? 'no' : 'none');
+  line.dataset.step = name;
+  const what = element('span', STEPS[name], 'what');
+  what.append(element('span', ok ? 'holds' : ok === false ? 'does not hold' : OPEN[name], 'word'));
+  const sign = element('span', ok ? '\u2713' : ok === false ? '\u2715' : '\u2013', 'sign');
+  sign.setAttribute('aria-hidden', 'true');
+  line.append(sign, what, sentence(says));
+  return line;
+}
+
+/** @param {import('./policy.js').Witnessed} witness */
+function witnessLine({ name, key, time }) {
+  const line = element('li', '');
+  const when = time && time < 253402300800n ? `saw it by ${written(time)}, by its own clock` : 'gives no time';
+  const strength = key.kind === MLDSA44 ? 'ML-DSA-44' : 'Ed25519';
+  line.append(element('b', plain(name)), when, element('span', `${plain(key.name)} · ${strength} · ${key.keyId}`, 'key'));
+  return line;
+}
+
+/** @param {import('./verify.js').Verification} verification @param {import('./verify.js').Verdict} verdict */
 function show(verification, verdict) {
-  const [kind, state, title] = VERDICTS[verdict.state];
+  const [kind, state] = VERDICTS[verdict.state];
   at('verdict').className = `verdict ${kind}`;
   at('verdict').dataset.state = verdict.state;
   at('state').textContent = state;
-  const fileless = verdict.state === 'trusted' && verification.steps[0].ok === null;
-  at('title').textContent = fileless ? (verification.kind === 'claim' ? 'A claim was recorded; no file was compared' : 'A claim was declared forgotten') : title;
-  const says = verdict.says.replace(/^(This receipt proves nothing here|The policy does not accept this receipt)\. /, '');
-  at('says').textContent = plain(says);
+  at('title').textContent = titleOf(verification, verdict);
+  at('says').replaceChildren(sentence(verdict.says.replace(/^(This receipt proves nothing here|The policy does not accept this receipt)\. /, '')));
   at('facts').replaceChildren(...facts(verification));
-  at('steps').replaceChildren(...verification.steps.map((step) => {
-    const line = element('li', '', step.ok ? 'ok' : step.ok === false ? 'no' : 'none');
-    line.dataset.step = step.name;
-    const what = element('span', STEPS[step.name], 'what');
-    what.append(element('span', step.ok ? 'holds' : step.ok === false ? 'does not hold' : 'not decided here', 'word'));
-    const sign = element('span', step.ok ? '\u2713' : step.ok === false ? '\u2715' : '\u2013', 'sign');
-    sign.setAttribute('aria-hidden', 'true');
-    line.append(sign, what, element('span', plain(step.says), 'said'));
-    return line;
-  }));
+  at('steps').replaceChildren(...verification.steps.map((step) => stepLine(decided(step, verdict))));
   at('witnesses-part').hidden = !verdict.witnesses.length;
-  at('witnesses').replaceChildren(...verdict.witnesses.map(({ name, key, time }) => {
-    const line = element('li', '');
-    const when = time && time < 253402300800n ? `saw it by ${written(time)}, by its own clock` : 'gives no time';
-    const strength = key.kind === 6 ? 'ML-DSA-44' : 'Ed25519';
-    line.append(element('b', plain(name)), element('span', when), element('span', `${plain(key.name)} · ${strength} · ${key.keyId}`, 'key'));
-    return line;
-  }));
+  at('witnesses').replaceChildren(...verdict.witnesses.map(witnessLine));
   at('result').hidden = false;
 }
 
@@ -139,7 +170,7 @@ function facts({ kind, index, checkpoint, submitter, claimed, log, forgets }) {
     made.append(element('dt', name), element('dd', plain(value)));
     return made;
   };
-  const found = [
+  return [
     fact('Kind', kind === 'claim' ? 'Claim' : 'Tombstone'), fact('Entry', `${index} of ${checkpoint.size}`),
     ...(claimed ? [fact('Media type', claimed.mediaType), fact('Size', size(claimed.size))] : []),
     fact('Log', checkpoint.origin, 'wide'),
@@ -148,7 +179,6 @@ function facts({ kind, index, checkpoint, submitter, claimed, log, forgets }) {
     fact("SHA-256 of the submitter's key", submitter, 'wide mono'),
     fact('Log key that the receipt names', `${log.keyId} · ${hex(log.public).slice(0, 64)}`, 'wide mono'),
   ];
-  return found;
 }
 
 for (const label of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('.drop'))) {

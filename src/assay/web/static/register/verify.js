@@ -27,7 +27,7 @@ export const MAX_RECEIPT = 262144;
 const MAX_RECORD = 4096, MAX_ENTRIES = 1024n, MAX_PROOF = 63, MAX_ANCHORS = 16;
 const HEADER = 'c2sp.org/tlog-proof@v1';
 const TOMBSTONE = 2;
-const CAUTION = 'That is no proof that what it shows is true, nor that whoever holds the key made it.';
+const CAUTION = 'A claim is no proof that what the file shows is true, nor that whoever holds the key made it.';
 const NOT_TAKEN = 'Nothing here says when the picture was taken.';
 
 /** @param {string} name @param {boolean | null} ok @param {string} says @param {string | null} [reason] @returns {Step} */
