@@ -99,7 +99,6 @@ def serve_command(
     with Log.open(folder, write=False) as log:
         open_ledger(folder, log.settings, log.objects).close()
         origin, witnesses, quorum = log.settings.origin, len(log.policy.witnesses), log.policy.quorum
-        anchors = log.settings.anchors
     free(address, port)
     typer.echo(f"{plain(origin)}: answering at {url_of(address, port)} until stopped (Ctrl+C)")
     if quorum is None:
@@ -108,7 +107,7 @@ def serve_command(
         say(f"{witnesses} {'witness' if witnesses == 1 else 'witnesses'}; the quorum is {quorum}.")
     if not address.is_loopback:
         say("Put a proxy with a certificate before it: what others ask would go in the open.")
-    serve(folder, str(address), port, limits=Limits(requests_per_minute=rate), anchors=anchors)
+    serve(folder, str(address), port, limits=Limits(requests_per_minute=rate))
 
 
 def fsck_command(

@@ -14,11 +14,13 @@ from assay.register.local import OpenRegister
 from assay.register.model import Batch, Hit, Query
 from assay.register.policy import Policy
 from assay.register.receipt import issue
+from assay.register.record import MAX_BITS
 from assay.register.remote import Anchored, Hits, KeyInfo
 from assay.web.problems import refusals
 from assay.web.register.health import Doctor, Health, page
 from assay.web.register.metrics import CONTENT_TYPE, Metrics
 from assay.web.register.problems import SERVICE
+from assay.web.verifier import verifier_page
 
 MAX_HITS = 1000
 """Entries in one answer to a search."""
@@ -35,10 +37,10 @@ Algorithm = Annotated[
     QueryParameter(pattern="^[a-z0-9][a-z0-9._-]{0,62}$", description="The algorithm of the fingerprint."),
 ]
 Fingerprint = Annotated[
-    str | None, QueryParameter(pattern="^([0-9a-f]{2}){1,1024}$", description="A fingerprint, in hex.")
+    str | None, QueryParameter(pattern="^([0-9a-f]{2}){1,2048}$", description="A fingerprint, in hex.")
 ]
 Distance = Annotated[
-    int, QueryParameter(ge=0, le=8192, description="The largest Hamming distance of the fingerprint, in bits.")
+    int, QueryParameter(ge=0, le=8 * MAX_BITS, description="The largest Hamming distance of the fingerprint, in bits.")
 ]
 Signer = Annotated[
     str | None, QueryParameter(pattern=HEX32, description="The submitter's raw Ed25519 key, or its SHA-256, in hex.")
@@ -169,8 +171,14 @@ def metrics(metrics: NamedDependency[Metrics]) -> Response[bytes]:
     return Response(metrics.page(), media_type=CONTENT_TYPE)
 
 
+@get("/verify", include_in_schema=False, media_type="text/html", sync_to_thread=True)
+def verifier() -> str:
+    """The verifier for browsers: one page that loads nothing and sends nothing."""
+    return verifier_page()
+
+
 ROUTES: list[Callable[..., Any] | Any] = [
-    search, entry, batch, receipt, manifest, anchored, key, health, metrics,
+    search, entry, batch, receipt, manifest, anchored, key, health, metrics, verifier,
 ]  # fmt: skip
 
 __all__ = ["MAX_HITS", "ROUTES"]

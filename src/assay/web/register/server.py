@@ -7,7 +7,6 @@ from pathlib import Path
 import msgspec
 
 from assay.register.anchors.keeper import Keeper
-from assay.register.anchors.settings import AnchorSettings
 from assay.register.cosigning import Witnesses
 from assay.register.database.submitters import Submitters
 from assay.register.log import Log, open_index, read_policy
@@ -27,7 +26,6 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
 
     folder: str
     limits: Limits = Limits()
-    anchors: AnchorSettings = AnchorSettings()
 
 
 def application() -> App:
@@ -52,7 +50,7 @@ def build(configuration: Configuration) -> App:
         log = Log.open(folder, cosign=metrics.timed(witnesses if policy.witnesses else alone), index=index)
         undo.callback(log.close)
         submitters = Submitters(index.engine)
-        anchoring = Anchoring(Keeper(log.objects, configuration.anchors))
+        anchoring = Anchoring(Keeper(log.objects, log.settings.anchors))
         chores = Chores((lambda: clear(index, log.objects), submitters.flush, anchoring))
         undo.callback(submitters.flush)
         undo.callback(chores.close)
@@ -65,13 +63,10 @@ def build(configuration: Configuration) -> App:
         raise
 
 
-def serve(
-    folder: Path, host: str = "127.0.0.1", port: int = PORT, *, limits: Limits | None = None,
-    anchors: AnchorSettings | None = None,
-) -> None:  # fmt: skip
+def serve(folder: Path, host: str = "127.0.0.1", port: int = PORT, *, limits: Limits | None = None) -> None:
     """Answer until stopped. Raises RegisterError, as :func:`build` does, before anything listens."""
     Log.open(folder).close()
-    given = Configuration(folder=str(folder.resolve()), limits=limits or Limits(), anchors=anchors or AnchorSettings())
+    given = Configuration(folder=str(folder.resolve()), limits=limits or Limits())
     listen("assay.web.register.server:application", given, host, port)
 
 
