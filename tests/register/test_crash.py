@@ -105,7 +105,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_invented_wherever_the_machine_
 
 def test_losing_power_again_and_again(tmp_path: Path) -> None:
     root = folder(tmp_path)
-    for seed in range(10):
+    for seed in range(40):
         rng = random.Random(seed)
         witness, machine = Witness(), Machine.fresh(root)
         for _ in range(12):
