@@ -1,23 +1,28 @@
 """Receipts: made from a register that is not believed, read from files that are not believed."""
 
 import dataclasses
+from pathlib import Path
 
 import cbor2
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.register.receipts import ALICE, PICTURE, MemoryRegister, record, scene
+from tests.register.receipts import ALICE, ORIGIN, PICTURE, MemoryRegister, record, scene
 
 from assay.errors import RegisterError
 from assay.register.checkpoint import Checkpoint
 from assay.register.encoding import base64_of, from_base64
 from assay.register.keys import KeyType, SignerKey
+from assay.register.local import LocalRegister
+from assay.register.log import init
 from assay.register.merkle import leaf_hash
 from assay.register.model import Anchor
 from assay.register.note import Note
 from assay.register.proof import TlogProof
 from assay.register.receipt import MAX_RECEIPT, Receipt, issue, upgrade
+from assay.register.record import decrypt
+from assay.register.submission import batch_of
 
 SCENE = scene([KeyType.COSIGNATURE, KeyType.MLDSA44], batch=5)
 RECEIPT = issue(SCENE.register, SCENE.index, SCENE.opening)
@@ -270,3 +275,22 @@ def test_what_does_not_hold_together_is_told_apart() -> None:
         with pytest.raises(RegisterError) as caught:
             receipt.check()
         assert caught.value.reason == expected
+
+
+def test_a_log_in_a_folder_gives_receipts_that_hold_and_can_be_issued_anew(tmp_path: Path) -> None:
+    init(tmp_path / "log", ORIGIN).close()
+    submission, openings = ALICE.claims([(record(b"%d" % i), b"manifest %d" % i) for i in range(3)], public=True)
+    with LocalRegister(tmp_path / "log") as register:
+        first = register.submit(submission).positions
+        receipts = [issue(register, position.index) for position in first]
+        assert [receipt.opening for receipt in receipts] == openings
+        assert [receipt.batch for receipt in receipts] == [batch_of(submission, i) for i in range(3)]
+        kept = register.manifest(receipts[1].leaf.manifest)
+        assert decrypt(openings[1].salt, kept or b"") == b"manifest 1"
+        register.submit(ALICE.claims([(record(b"%d" % i), None) for i in range(300)])[0])
+        again = register.submit(submission).positions
+        assert [(p.index, p.duplicate) for p in again] == [(p.index, True) for p in first]
+        for receipt in receipts:
+            new = upgrade(Receipt.parse(receipt.encode()), register)
+            assert new.checkpoint.size == 303
+            assert (new.leaf, new.opening) == (receipt.leaf, receipt.opening)

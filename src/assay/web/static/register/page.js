@@ -17,7 +17,7 @@ const OPEN = {
 const VERDICTS = {
   trusted: ['good', 'Accepted by the policy', 'A claim to this file was recorded'],
   refused: ['bad', 'Refused by the policy', 'The policy does not accept this receipt'],
-  unvouched: ['open', 'Sound, but nobody vouches', 'Sound in itself, and nobody vouches for the log'],
+  unvouched: ['open', 'Sound, but nobody vouches', 'The receipt holds together'],
   unsound: ['bad', 'Does not hold', 'This receipt proves nothing here'],
 };
 const PROMPTS = /** @type {Record<string, [string, string]>} */ ({});
