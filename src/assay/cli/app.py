@@ -32,6 +32,9 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "certificates": ("assay.cli.certificates", KEYS, "Make, request and check certificates for signing."),
     "trust": ("assay.cli.trust", KEYS, "Whose signatures count: the lists of trusted certificates."),
     "tsa": ("assay.cli.tsa", SERVE, "A small time-stamping authority (RFC 3161)."),
+    "witness": ("assay.cli.witness", SERVE, "Cosign the checkpoints of logs, each an extension of the last."),
+    "mirror": ("assay.cli.mirror", SERVE, "Keep full copies of logs, verified, and serve them."),
+    "monitor": ("assay.cli.monitor", SERVE, "Watch logs, mirrors and witnesses, and keep evidence of two histories."),
     "resolver": ("assay.cli.resolver", SERVE, "Keep manifests, and find them again for pictures that lost theirs."),
 }
 """Each command: the module that has it, the panel it stands in, and what it is for."""

@@ -5,7 +5,8 @@ is never wrong; a pull that was interrupted goes on where it stopped. A log that
 both checkpoints are kept.
 
 Its folder: ``mirror.key`` (signer keys, one a line), ``policy`` (tlog-policy: the logs with their addresses, and the
-quorum that the mirror wants to see), ``heads.sqlite3``, ``evidence/``, and ``logs/<SHA-256 of the origin, in hex>/``.
+quorum that the mirror wants to see), ``heads.sqlite3``, ``evidence/``, and ``logs/<SHA-256 of the origin, in hex>/``;
+where there is a file ``objects``, it names an S3 bucket that has the copies instead.
 """
 
 import hashlib
@@ -18,6 +19,7 @@ from pathlib import Path
 import httpx
 
 from assay.errors import RegisterError
+from assay.files import write_whole
 from assay.register.checkpoint import Checkpoint
 from assay.register.forks import compare, evidence, keep
 from assay.register.heads import Head, Heads
@@ -39,6 +41,7 @@ from assay.register.tiles import (
 )
 from assay.register.witness import EVIDENCE, HEADS, create_keys, read_keys, read_policy, write_policy
 
+OBJECTS = "objects"
 THREADS = 8
 """Bundles that are fetched at once."""
 _OTHERS = MAX_SIGNATURES - 8
@@ -77,7 +80,7 @@ class Mirror:
         self._folder, self._seconds, self._transport = folder, seconds, transport
         self._keys = read_keys(folder / "mirror.key")
         self._heads = Heads(folder / HEADS, clock)
-        self._storage = storage or (lambda name: FolderObjects(folder / "logs" / name))
+        self._storage = storage or _storage(folder)
         self._stores: dict[str, Objects] = {}
 
     @property
@@ -240,13 +243,33 @@ def verify(mirror: Mirror, origin: str) -> int:
     return head.size
 
 
-def create(folder: Path, name: str, logs: Iterable[LogLine] = ()) -> Mirror:
-    """Make a mirror with new keys. Raises RegisterError: ``conflict`` where there is one, ``malformed``,
+def _storage(folder: Path) -> Storage:
+    try:
+        url = (folder / OBJECTS).read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return lambda name: FolderObjects(folder / "logs" / name)
+    except (OSError, UnicodeDecodeError):
+        raise RegisterError(f"{folder / OBJECTS} cannot be read.", "missing") from None
+    from assay.register.s3 import S3Objects  # noqa: PLC0415 (it loads the S3 client)
+
+    return lambda name: S3Objects(f"{url.rstrip('/')}/{name}")
+
+
+def create(folder: Path, name: str, logs: Iterable[LogLine] = (), objects: str | None = None) -> Mirror:
+    """Make a mirror with new keys; ``objects`` is the ``s3://bucket/prefix`` that is to have the copies, where it is
+    not the folder. Raises RegisterError: ``conflict`` where there is one, ``malformed``, ``unsupported``,
     ``unwritable``.
     """
+    if objects is not None and not objects.startswith("s3://"):
+        raise RegisterError(f"{objects[:100]!r} is no address such as s3://bucket/prefix.", "unsupported")
     create_keys(folder / "mirror.key", name, (KeyType.MLDSA44, KeyType.COSIGNATURE))
     lines = (f"log {line.key}{f' {line.url}' if line.url else ''}\n" for line in logs)
     write_policy(folder, "".join(lines) + "quorum none\n")
+    if objects is not None:
+        try:
+            write_whole(folder / OBJECTS, f"{objects}\n".encode())
+        except OSError as error:
+            raise RegisterError(f"{folder / OBJECTS} cannot be written: {error.strerror}.", "unwritable") from None
     return Mirror(folder)
 
 
