@@ -5,10 +5,18 @@ from collections import Counter
 
 import msgspec
 import pytest
+from opentimestamps.core.notary import BitcoinBlockHeaderAttestation
+from opentimestamps.core.op import OpSHA256
+from opentimestamps.core.serialize import BytesSerializationContext
+from opentimestamps.core.timestamp import DetachedTimestampFile, Timestamp
+from tests.register.anchors.chains import EASE, Bitcoin
 from tests.register.receipt_vectors import DIGEST, Vector, flip, vectors
 from tests.register.receipts import ALICE, PICTURE, policy, scene
 
 from assay.errors import RegisterError
+from assay.register.anchors import Trust
+from assay.register.anchors.bound import digest_of
+from assay.register.anchors.headers import Headers
 from assay.register.keys import KeyType
 from assay.register.model import Anchor
 from assay.register.policy import Policy
@@ -155,3 +163,30 @@ def test_a_picture_that_was_altered_is_not_the_one_of_the_receipt() -> None:
     step = verify(issue(made.register, made.index, made.opening), altered).steps[0]
     says = f"This is another file: its SHA-256 is {altered.hex()}, and the receipt is about {DIGEST.hex()}."
     assert step == Step(name="file", ok=False, says=says, reason="mismatch")
+
+
+def test_an_anchor_that_holds_bounds_the_time() -> None:
+    made = scene([KeyType.COSIGNATURE], after=7)
+    size = len(made.register.leaves) - 2
+    bitcoin = Bitcoin()
+    timestamp = Timestamp(digest_of(made.register.note(size).text))
+    root = timestamp.ops.add(OpSHA256())
+    root.attestations.add(BitcoinBlockHeaderAttestation(bitcoin.mine(root.msg)))
+    context = BytesSerializationContext()
+    DetachedTimestampFile(OpSHA256(), timestamp).serialize(context)
+    made.register.anchors[size] = (Anchor(kind="opentimestamps", proof=context.getbytes()),)
+    receipt = Receipt.parse(issue(made.register, made.index, made.opening).encode())
+    trust = Trust(headers=Headers(bitcoin.by_height(), difficulty=EASE))
+
+    found = verify(receipt, DIGEST, trust)
+    assert (found.size, found.steps[-1].ok) == (size, True)
+    verdict = judge(found, policy(made))
+    assert verdict.window is not None
+    assert verdict.window.anchored
+    assert "claimed this file. Recorded not later than about " in verdict.says
+    assert "block 900000 of the Bitcoin chain" in verdict.says
+
+    unchecked = verify(receipt, DIGEST)
+    assert unchecked.steps[-1].ok is None
+    assert "block headers are needed" in unchecked.steps[-1].says
+    assert "no anchor is proven" in judge(unchecked, policy(made)).says
