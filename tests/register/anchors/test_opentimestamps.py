@@ -65,7 +65,7 @@ class TestReal:
         assert "That header has its proof of work: about 2.1e+20 hashes at difficulty 4.88e+10." in found.steps
 
     def test_too_little_work_for_what_is_asked(self) -> None:
-        """Ten days of one machine of today would make a block of 2015: it proves nothing by itself."""
+        """Two weeks of one machine of 2025 make a block of 2015: it proves nothing by itself."""
         found = checked(PROOF, TEXT, Headers({HEIGHT: HEADER}))
         assert (found.status, found.not_after) == ("unchecked", None)
         assert "difficulty" in found.says
