@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 DEMO = ROOT / "demo-report"
-ANVIL = "@foundry-rs/anvil"
+ANVIL = "@foundry-rs/anvil@1"
 
 
 def say(text: str) -> None:
