@@ -283,6 +283,9 @@ def _policies() -> Iterator[Vector]:
     yield case("cosignature with an impossible time", two, "refused", "signature", signed(late, *cosigned[1:]))
     untimed = signers[2].sign(proof.note.text, 0)
     yield case("cosignature without a time", policy_of(log, signers[2:], 1), "trusted", broken=signed(untimed))
+    for last in (253_402_300_739, 253_402_300_740, 2**63 - 1):
+        far = signed(signers[0].sign(proof.note.text, last))
+        yield case(f"cosignature at {last}", policy_of(log, signers[:1], 1), "trusted", broken=far)
     other = SignerKey.generate(ORIGIN).verifier
     yield case("another log of the same name", policy_of(other, signers, 2), "refused", "key")
     elsewhere = SignerKey.generate("register.example/other").verifier

@@ -66,7 +66,7 @@ def test_it_is_explained_in_plain_words() -> None:
         f"The file is the one of the record: its SHA-256 is {DIGEST.hex()}.",
         "Record and salt open the commitment in the leaf: this is what was claimed.",
         f"The holder of key {key}… signed the leaf, in a batch of 3.",
-        "The leaf is entry 12, counted from 0, of the 18 of the checkpoint.",
+        "The leaf is entry 12, counted from 0, of a log of 18.",
         f"The checkpoint is signed by the log {log}, as the receipt names it.",
         "The checkpoint also bears signatures in the names of witness1.example, witness2.example: a policy says which "
         "of them count.",

@@ -225,7 +225,7 @@ def _inclusion(receipt: Receipt) -> Step:
     except RegisterError as error:
         says = "The proof does not lead from the leaf to the root of the checkpoint."
         return Step(name="inclusion", ok=False, says=says, reason=error.reason)
-    says = f"The leaf is entry {receipt.proof.index}, counted from 0, of the {checkpoint.size} of the checkpoint."
+    says = f"The leaf is entry {receipt.proof.index}, counted from 0, of a log of {checkpoint.size}."
     return Step(name="inclusion", ok=True, says=says)
 
 

@@ -61,9 +61,12 @@ def window(cosigned: Sequence[tuple[str, int]], bounds: Sequence[Bound]) -> Wind
 
 def _seen(cosigned: Sequence[tuple[str, int]]) -> datetime | None:
     """The latest time that a witness gives."""
-    times = [time for _, time in cosigned]
+    if not cosigned:
+        return None
+    latest = max(time for _, time in cosigned)
     try:
-        return datetime.fromtimestamp(max(times), UTC) if times else None
+        datetime.fromtimestamp(latest + 60, UTC)  # it is written rounded up to the minute
+        return datetime.fromtimestamp(latest, UTC)
     except (OverflowError, OSError, ValueError):
         return None
 

@@ -2,7 +2,7 @@
 /** The page: takes files, shows what came of them. Every string of a file is shown as text, never as markup. */
 import { MLDSA44, RegisterError, fromUtf8, hex, sha256 } from './notes.js';
 import { Policy } from './policy.js';
-import { MAX_RECEIPT, judge, parseReceipt, verify, written } from './verify.js';
+import { LAST_TIME, MAX_RECEIPT, judge, parseReceipt, verify, written } from './verify.js';
 
 const MAX_POLICY_FILE = 1048576;
 /** @type {Record<string, string>} */
@@ -141,7 +141,7 @@ function stepLine({ name, ok, says }) {
 /** @param {import('./policy.js').Witnessed} witness */
 function witnessLine({ name, key, time }) {
   const line = element('li', '');
-  const when = time && time < 253402300800n ? `saw it by ${written(time)}, by its own clock` : 'gives no time';
+  const when = time && time <= LAST_TIME ? `saw it by ${written(time)}, by its own clock` : 'gives no time';
   const strength = key.kind === MLDSA44 ? 'ML-DSA-44' : 'Ed25519';
   line.append(element('b', plain(name)), when, element('span', `${plain(key.name)} · ${strength} · ${key.keyId}`, 'key'));
   return line;

@@ -28,6 +28,8 @@ const MAX_RECORD = 4096, MAX_ENTRIES = 1024n, MAX_PROOF = 63, MAX_ANCHORS = 16;
 const HEADER = 'c2sp.org/tlog-proof@v1';
 const TOMBSTONE = 2;
 const CAUTION = 'A claim is no proof that what the file shows is true, nor that whoever holds the key made it.';
+/** The last POSIX second that can be written as a date, rounded up to the minute. */
+export const LAST_TIME = 253402300739n;
 const NOT_TAKEN = 'Nothing here says when the picture was taken.';
 
 /** @param {string} name @param {boolean | null} ok @param {string} says @param {string | null} [reason] @returns {Step} */
@@ -245,7 +247,7 @@ async function inclusionStep({ index, proof, leaf, checkpoint }) {
   const root = await rootOf(index, checkpoint.size, leaf.hash, proof);
   if (root === null || !equal(root, checkpoint.root))
     return step('inclusion', false, 'The proof does not lead from the leaf to the root of the checkpoint.', 'proof');
-  return step('inclusion', true, `The leaf is entry ${index}, counted from 0, of the ${checkpoint.size} of the checkpoint.`);
+  return step('inclusion', true, `The leaf is entry ${index}, counted from 0, of a log of ${checkpoint.size}.`);
 }
 
 /** @param {Receipt} receipt */
@@ -310,7 +312,7 @@ function said({ steps, submitter, claimed, forgets }) {
 function when(times) {
   const why = 'no anchor is proven';
   const latest = times.reduce((a, b) => (a > b ? a : b), 0n);
-  if (!times.length || latest > 253402300799n)
+  if (!times.length || latest > LAST_TIME)
     return `Nothing proves when this was recorded: ${why}, and no witness that counts gives a time. ${NOT_TAKEN}`;
   const words = ['No', 'One', 'Two', 'Three', 'Four', 'Five', 'Six', 'Seven', 'Eight', 'Nine', 'Ten', 'Eleven', 'Twelve'];
   const count = words[times.length] ?? String(times.length);
