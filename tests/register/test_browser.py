@@ -118,6 +118,19 @@ def test_both_verifiers_agree_on_every_receipt_word_for_word(modules: Any) -> No
         assert (found if isinstance(found, str) else found["state"]) == (vector.parse or vector.state), vector.name
 
 
+def test_both_verifiers_agree_on_receipts_with_one_byte_changed(modules: Any) -> None:
+    receipt, policy = made((KeyType.COSIGNATURE,))
+    cases = [
+        Vector(name=f"byte {at} ^ {bit}", receipt=changed, policy=policy.decode())
+        for bit in (1, 32, 128)
+        for at in range(0, len(receipt), 2)
+        for changed in [receipt[:at] + bytes((receipt[at] ^ bit,)) + receipt[at + 1 :]]
+    ]
+    for vector, found in zip(cases, modules.evaluate(CHECK, [asked(vector) for vector in cases]), strict=True):
+        browsers, pythons = compared(found, of_python(vector))
+        assert browsers == pythons, vector.name
+
+
 def test_a_browser_without_ml_dsa_does_not_count_those_witnesses(modules: Any) -> None:
     made = scene([KeyType.COSIGNATURE, KeyType.MLDSA44])
     receipt = issue(made.register, made.index, made.opening).encode()
