@@ -71,3 +71,4 @@ def test_it_never_says_when_a_picture_was_taken_nor_a_lower_bound() -> None:
 def test_an_upper_bound_is_rounded_up() -> None:
     assert written(datetime(2026, 12, 31, 23, 59, 0, 1, tzinfo=UTC)) == "1 January 2027, 00:00 UTC"
     assert written(datetime(2026, 1, 2, 3, 4, tzinfo=UTC)) == "2 January 2026, 03:04 UTC"
+    assert written(datetime.max.replace(tzinfo=UTC)) == "31 December 9999, 23:59 UTC", "there is no later one"

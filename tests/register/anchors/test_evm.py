@@ -3,15 +3,19 @@
 import dataclasses
 import hashlib
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import ClassVar
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.register.anchors.anvil import KEY, call, mine, running
+from tests.register.anchors.chains import listening
 
 from assay.errors import RegisterError
 from assay.register.anchors import Anchor, Bound, Trust, check, evm, node, trie
@@ -248,3 +252,103 @@ def test_tries_of_all_sizes(count: int) -> None:
             trie.walk(root, number + 1, nodes)
         with pytest.raises(RegisterError):
             trie.walk(digest_of("other"), number, nodes)
+
+
+class Answers:
+    """A node that answers what it is told to, and an error else."""
+
+    def __init__(self, **answers: object) -> None:
+        self.answers: dict[str, object] = {"eth_chainId": "0x1", **answers}
+
+    def __call__(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
+        asked = msgspec.json.decode(body)
+        found = self.answers.get(asked["method"], msgspec.UNSET)
+        if isinstance(found, bytes):
+            return 200, found
+        error = {"code": 1, "message": "no \x1b[31msuch"}
+        said = {"error": error} if found is msgspec.UNSET else {"result": found}
+        return 200, msgspec.json.encode({"jsonrpc": "2.0", "id": asked["id"], **said})
+
+
+class TestNodesThatAnswerNonsense:
+    PENDING = evm.Pending(1, b"\7" * 32)
+    RECEIPT: ClassVar[dict[str, object]] = {
+        "blockNumber": "0x5", "transactionIndex": "0x0", "logs": [{"topics": ["0x" + evm.TOPIC.hex()]}],
+    }  # fmt: skip
+    BLOCK: ClassVar[dict[str, object]] = {"hash": "0x" + "00" * 32, "number": "0x5", "receiptsRoot": "0x" + "00" * 32}
+
+    def refused(self, **answers: object) -> RegisterError:
+        with listening(Answers(**answers)) as url, pytest.raises(RegisterError) as caught:
+            node.Node(url).proof(self.PENDING)
+        return caught.value
+
+    def test_an_error_is_told_without_its_colours(self) -> None:
+        found = self.refused()
+        assert found.reason == "unreachable"
+        assert str(found).endswith("refuses eth_getTransactionByHash: 'no ?[31msuch'.")
+
+    @pytest.mark.parametrize("answer", [b"", b"[]", b"{}", b"<html>", b'{"error": "x"}', b"\xff"])
+    def test_no_json_rpc(self, answer: bytes) -> None:
+        assert self.refused(eth_getTransactionByHash=answer).reason == "unreachable"
+
+    @pytest.mark.parametrize(
+        "answers",
+        [
+            {"eth_getTransactionReceipt": {"blockNumber": None}},
+            {"eth_getTransactionReceipt": {"blockNumber": "zz"}},
+            {"eth_getTransactionReceipt": RECEIPT},
+            {"eth_getTransactionReceipt": RECEIPT, "eth_getBlockByNumber": None},
+            {"eth_getTransactionReceipt": RECEIPT, "eth_getBlockByNumber": BLOCK, "eth_getBlockReceipts": None},
+            {"eth_getTransactionReceipt": RECEIPT, "eth_getBlockByNumber": BLOCK, "eth_getBlockReceipts": []},
+            {"eth_getTransactionReceipt": RECEIPT, "eth_getBlockByNumber": BLOCK, "eth_getBlockReceipts": [{}]},
+            {"eth_getTransactionReceipt": {**RECEIPT, "logs": 5}, "eth_getBlockByNumber": BLOCK},
+        ],
+    )
+    def test_forms_that_are_not_known(self, answers: dict[str, object]) -> None:
+        assert self.refused(eth_getTransactionByHash={}, **answers).reason == "unreachable"
+
+    def test_a_block_that_does_not_hold_together(self) -> None:
+        receipt = {
+            "logs": [], "type": "0x2", "status": "0x1", "cumulativeGasUsed": "0x1", "logsBloom": "0x" + "00" * 256,
+        }  # fmt: skip
+        found = self.refused(
+            eth_getTransactionByHash={}, eth_getTransactionReceipt=self.RECEIPT, eth_getBlockByNumber=self.BLOCK,
+            eth_getBlockReceipts=[receipt],
+        )  # fmt: skip
+        assert found.reason == "proof"
+
+    def test_without_the_word_final_64_blocks_are(self) -> None:
+        for newest, final in (("0x46", True), ("0x44", False)):
+            answers = Answers(
+                eth_blockNumber=newest,
+                eth_getTransactionByHash={},
+                eth_getTransactionReceipt={**self.RECEIPT, "logs": []},
+            )
+            with listening(answers) as url:
+                if not final:
+                    assert node.Node(url).proof(self.PENDING) is None
+                    continue
+                with pytest.raises(RegisterError):
+                    node.Node(url).proof(self.PENDING)
+
+    def test_a_block_that_it_has_not_is_not_believed(self, world: World) -> None:
+        parsed = evm.parse(world.proof)
+        assert isinstance(parsed, evm.Proof)
+        block = {"hash": "0x" + "00" * 32, "number": hex(parsed.block[0])}
+        with listening(Answers(eth_chainId=hex(31338), eth_getBlockByNumber=block)) as url:
+            assert node.ask(url, [world.proof, world.pending]).blocks == frozenset()
+        with listening(Answers(eth_chainId="0x1", eth_getBlockByNumber=block)) as url:
+            assert node.ask(url, [world.proof]).blocks == frozenset()
+
+
+def test_without_the_extra_it_says_what_to_install(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "rlp", None)
+    monkeypatch.setitem(sys.modules, "web3", None)
+    found = checked(world.proof, world.chain)
+    assert (found.status, found.says) == (
+        "unchecked",
+        "Anchors on an EVM chain need the extra: pip install 'assay[evm]'.",
+    )
+    with pytest.raises(RegisterError, match="assay\\[evm\\]") as caught:
+        node.Node(world.url)
+    assert caught.value.reason == "unsupported"

@@ -56,7 +56,7 @@ def digest_of(text: str) -> bytes:
 def written(time: datetime) -> str:
     """A time that is an upper bound, in UTC, seconds rounded up to the minute: ``24 November 2026, 17:40 UTC``."""
     at = time.astimezone(UTC)
-    if at.second or at.microsecond:
+    if (at.second or at.microsecond) and at < datetime.max.replace(tzinfo=UTC) - timedelta(minutes=1):
         at = at.replace(second=0, microsecond=0) + timedelta(minutes=1)
     return f"{at.day} {at:%B %Y, %H:%M} UTC"
 

@@ -47,10 +47,12 @@ def check(token: bytes, text: str, roots: Sequence[x509.Certificate]) -> Bound:
         return Bound(kind=KIND, status="unchecked", who="a time-stamping authority", says=says)
     try:
         time = check_token(token, text.encode(), roots)
+        limit = time + margin
     except ProvenanceError as error:
         return _bound(f"The timestamp is not that of a trusted authority for this checkpoint: {error}.")
+    except OverflowError:
+        return _bound("The timestamp states a time that cannot be.")
     who = _authority(token, text, roots)
-    limit = time + margin
     exactly = f"to {margin.total_seconds():g} s" if margin else "without an accuracy"
     steps = (
         f"The token is about the SHA-256 of the checkpoint's text ({imprint.hex()[:16]}…).",
