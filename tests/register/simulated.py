@@ -1,4 +1,4 @@
-"""A disk in memory that loses what was not made durable, an index in memory, and a log that runs on them step by step."""
+"""A disk in memory that loses what was not made durable, an index in memory, and a log run on them step by step."""
 
 import errno
 import random
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from assay.register import settings as config
 from assay.register.dedupe import Dedupe
+from assay.register.disk import Disk
 from assay.register.edge import Edge, read_entries
 from assay.register.journal import FolderLedger
 from assay.register.keys import SignerKey
@@ -259,7 +260,7 @@ SIGNER = SignerKey("test.example/log", SignerKey.generate("test.example/log").ki
 class Machine:
     """A log on a simulated disk, run step by step in one thread. ``index`` outlives crashes, as a database does."""
 
-    def __init__(self, disk: SimDisk, index: MemoryIndex, root: Path = ROOT, recent: int = 80) -> None:
+    def __init__(self, disk: Disk, index: MemoryIndex, root: Path = ROOT, recent: int = 80) -> None:
         self.disk, self.index, self.root = disk, index, root
         self.objects = FolderObjects(root / "objects", disk)
         self.ledger = FolderLedger(root / "journal", disk, segment=100_000)
@@ -268,10 +269,15 @@ class Machine:
         self.publisher = Publisher(self.objects, SIGNER.verifier, alone)
         self.settler = Settler(self.ledger, self.objects, index, dedupe, trim=150)
 
+    @property
+    def simulated(self) -> SimDisk:
+        """Its disk, where that is one in memory."""
+        assert isinstance(self.disk, SimDisk)
+        return self.disk
+
     @classmethod
-    def fresh(cls, root: Path = ROOT) -> "Machine":
-        disk = SimDisk()
-        machine = cls(disk, MemoryIndex(), root)
+    def fresh(cls, root: Path = ROOT, disk: Disk | None = None) -> "Machine":
+        machine = cls(disk or SimDisk(), MemoryIndex(), root)
         machine.ledger.commit(None, signed(SIGNER, 0, Edge().root).encode(), b"")
         machine.load()
         return machine
@@ -303,7 +309,8 @@ class Machine:
 
 def folder(path: Path) -> Path:
     """A folder with the settings, key and policy of :data:`SIGNER`, for what looks at those."""
-    path.mkdir(parents=True, exist_ok=True)
+    for name in ("journal", "objects", "dedupe"):
+        (path / name).mkdir(parents=True, exist_ok=True)
     (path / "log.toml").write_text(config.render(config.Settings(origin=SIGNER.name)))
     (path / "log.key").write_text(f"{SIGNER}\n")
     (path / "policy").write_text(f"log {SIGNER.verifier}\nquorum none\n")

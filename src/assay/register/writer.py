@@ -19,6 +19,7 @@ from assay.register.leaf import HEAD
 from assay.register.model import Position, Posted, Row, Submission
 from assay.register.note import Note
 from assay.register.ports import Ledger, Objects
+from assay.register.tiles import WIDTH
 
 Full = list[tuple[str, bytes]]
 """Paths and bytes of tiles and bundles that are full."""
@@ -118,6 +119,9 @@ class Writer:
             )  # fmt: skip
         for path, data in full:
             self._objects.put(path, data)
+            stride = len(data) // WIDTH
+            for partial in list(self._objects.list(f"{path}.p/")):  # a loss of power may have torn those too
+                self._objects.put(partial, data[: int(partial.rpartition("/")[2]) * stride])
         if new.size > self._dedupe.size:
             self._dedupe.add([head_hash(leaf[:HEAD]) for leaf in leaves[self._dedupe.size - edge.size :]])
         return new
