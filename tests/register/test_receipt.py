@@ -121,7 +121,7 @@ def test_nothing_that_a_register_says_is_believed() -> None:
             return data[:-1] + bytes((data[-1] ^ 1,)) if path.startswith("tile/0") else data
 
     made = scene()
-    bad = Flipped(**{f: getattr(made.register, f) for f in made.register.__dataclass_fields__})
+    bad = Flipped(**vars(made.register))
     with pytest.raises(RegisterError, match="does not lead") as caught:
         issue(bad, made.index, made.opening)
     assert caught.value.reason == "damaged"
@@ -155,11 +155,56 @@ def test_an_upgrade_finds_a_fork() -> None:
         with pytest.raises(RegisterError, match="evidence") as caught:
             upgrade(old, made.register)
         assert caught.value.reason == "fork"
-    made.register.submit(ALICE.tombstone(bytes(32)))
-    made.register.leaves[made.index] = made.register.leaves[-1]
-    made.register.batches[made.index] = made.register.batches[len(made.register.leaves) - 1]
-    with pytest.raises(RegisterError):
+
+
+def test_an_upgrade_finds_that_the_leaf_itself_was_exchanged() -> None:
+    made = scene()
+    old = issue(made.register, made.index, made.opening)
+    other = made.register.submit(ALICE.tombstone(bytes(32))).positions[0].index
+    made.register.leaves[made.index], made.register.batches[made.index] = (
+        made.register.leaves[other], made.register.batches[other],
+    )  # fmt: skip
+    issue(made.register, made.index)
+    with pytest.raises(RegisterError) as caught:
         upgrade(old, made.register)
+    assert caught.value.reason == "fork"
+
+
+def test_an_upgrade_takes_no_anchored_checkpoint_of_another_history() -> None:
+    made = scene()
+    old = issue(made.register, made.index, made.opening)
+    other = scene(before=made.index, after=9).register
+    other.leaves[made.index] = made.register.leaves[made.index]
+
+    class TwoFaced(MemoryRegister):
+        def anchored(self, size: int) -> tuple[bytes, tuple[Anchor, ...]] | None:
+            return other.note(made.index + 1).encode(), ()
+
+    other.leaves[3] = b"another".ljust(162, b".")
+    with pytest.raises(RegisterError) as caught:
+        upgrade(old, TwoFaced(**vars(made.register)))
+    assert caught.value.reason == "damaged"
+
+
+def test_partial_tiles_that_are_gone_are_read_from_full_ones() -> None:
+    class Tidy(MemoryRegister):
+        def fetch(self, path: str) -> bytes:
+            if ".p/" in path and (int(path.split("/")[2][:3]) + 1) * 256 <= len(self.leaves):
+                raise RegisterError("It is gone.", "missing")
+            return super().fetch(path)
+
+    made = scene(after=600)
+    register = Tidy(**vars(made.register))
+    register.anchors[made.index + 4] = ()
+    receipt = issue(register, made.index, made.opening)
+    assert receipt.checkpoint.size == made.index + 4
+    receipt.check()
+    with pytest.raises(RegisterError, match="gone"):
+        register.fetch("tile/entries/000.p/14")
+    register.leaves.clear()
+    with pytest.raises(RegisterError) as caught:
+        issue(register, made.index, made.opening)
+    assert caught.value.reason == "missing"
 
 
 def test_an_upgrade_refuses_a_register_that_went_back_or_is_another() -> None:

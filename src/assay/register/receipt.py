@@ -166,30 +166,30 @@ def upgrade(receipt: Receipt, register: Register) -> Receipt:
     receipt.check()
     if register.verifier != receipt.log:
         raise RegisterError(f"The receipt is one of {receipt.log}, and this register is another.", "key")
-    new = issue(register, receipt.proof.index, receipt.opening, receipt.batch)
-    if new.leaf != receipt.leaf:
-        raise _fork(receipt)
-    low, high = sorted((receipt.checkpoint, new.checkpoint), key=lambda checkpoint: checkpoint.size)
-    newest = Checkpoint.parse(Note.parse(register.fetch(CHECKPOINT)).text).size
-    if newest < high.size:
+    old = receipt.checkpoint
+    newest = Checkpoint.parse(Note.parse(register.fetch(CHECKPOINT)).text)
+    if newest.size < old.size:
         raise RegisterError(
-            f"The register shows {newest} entries, and there were {high.size}: it is behind, or has gone back.",
+            f"The register shows {newest.size} entries, and there were {old.size}: it is behind, or has gone back.",
             "conflict",
         )
-    proof = consistency_proof(low.size, high.size, TileTree(register.fetch, newest))
-    try:
-        verify_consistency(low.size, high.size, proof, low.root, high.root)
-    except RegisterError:
-        raise _fork(receipt) from None
+    _check_history(register, old, newest)
+    new = issue(register, receipt.proof.index, receipt.opening, receipt.batch)
+    _check_history(register, *sorted((old, new.checkpoint), key=lambda checkpoint: checkpoint.size))
     return new
 
 
-def _fork(receipt: Receipt) -> RegisterError:
-    return RegisterError(
-        f"The register does not show the history that the receipt proves for {receipt.checkpoint.size} entries. Keep "
-        "the receipt and the register's checkpoint: if both are signed, they are evidence against the log.",
-        "fork",
-    )
+def _check_history(register: Register, low: Checkpoint, high: Checkpoint) -> None:
+    """Whether one checkpoint extends the other, as far as the register shows. Raises RegisterError ``fork``."""
+    proof = consistency_proof(low.size, high.size, TileTree(register.fetch, high.size))
+    try:
+        verify_consistency(low.size, high.size, proof, low.root, high.root)
+    except RegisterError:
+        raise RegisterError(
+            f"The register does not show that what it had at {low.size} entries is in what it has at {high.size}. Keep "
+            "the receipt and the register's checkpoint: if both are signed, they are evidence against the log.",
+            "fork",
+        ) from None
 
 
 def _entry(register: Register, index: int, size: int) -> bytes:
