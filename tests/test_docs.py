@@ -61,7 +61,8 @@ class TestMethodPages:
         assert re.sub(r"version ", "", lines[1]) == f"`{card.id}` · {card.group} · {card.version}"
 
     def test_has_a_test_file_that_mentions_it(self, analysis: Analysis) -> None:
-        room = "provenance" if analysis.card.group == "provenance" else "forensics"
+        group = analysis.card.group
+        room = group if group in {"provenance", "register"} else "forensics"
         tests = (ROOT / "tests" / room).rglob("test_*.py")
         assert any(re.search(rf"\b{analysis.id}\b", text(path)) for path in tests)
 

@@ -60,12 +60,14 @@ class MemoryMaps:
 class Analysis:
     """A method: its card and the function that runs it.
 
-    ``needs_maps`` marks a lens, which is run only when somebody will look at its maps.
+    ``needs_maps`` marks a lens, which is run only when somebody will look at its maps. ``online`` runs in place of
+    ``run`` where the user allowed connections; without it the method never opens one.
     """
 
     card: Method
     run: Callable[[Media, Maps], Outcome]
     needs_maps: bool = False
+    online: Callable[[Media, Maps], Outcome] | None = None
 
     @property
     def id(self) -> str:

@@ -60,11 +60,12 @@ class Item:
 
 @dataclass(frozen=True)
 class Options:
-    """What to run on every picture."""
+    """What to run on every picture. ``online`` allows connections, to registers that the user named."""
 
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
+    online: bool = False
 
 
 def run(
@@ -110,7 +111,7 @@ def _work(item: Item, options: Options) -> Result:
     try:
         media = Media.open(item.source, name=item.name, limits=options.limits)
         if not item.outputs.wanted():
-            return examine(media, only=options.only, skip=options.skip, progress=_note)
+            return examine(media, only=options.only, skip=options.skip, progress=_note, online=options.online)
         return _with_files(item, options, media)
     except MediaError as error:
         return Failure(subject=FailedSubject(path=item.name), error=str(error), reason=error.reason)
@@ -128,7 +129,7 @@ def _with_files(item: Item, options: Options, media: Media) -> Report:
         folder = item.outputs.maps or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         maps: Maps = FolderMaps(folder, max_side=None if item.outputs.maps else REPORT_SIDE)
-        report = examine(media, only=options.only, skip=options.skip, maps=maps, progress=_note)
+        report = examine(media, only=options.only, skip=options.skip, maps=maps, progress=_note, online=options.online)
         save_picture(media, folder, max_side=REPORT_SIDE)
         if item.outputs.html:
             write_whole(item.outputs.html, render_html(report, folder).encode())

@@ -26,11 +26,13 @@ from assay.evidence import (
 from assay.forensics import ANALYSES as FORENSICS
 from assay.media import Limits, Media
 from assay.provenance import credentials
+from assay.provenance.config import config_folder
+from assay.register import registered
 from assay.weigh import weigh
 
 log = logging.getLogger(__name__)
 
-ANALYSES: tuple[Analysis, ...] = (credentials.ANALYSIS, *FORENSICS)
+ANALYSES: tuple[Analysis, ...] = (credentials.ANALYSIS, registered.analysis(config_folder), *FORENSICS)
 """Every method, in the order in which a report shows them."""
 
 LIBRARIES = (
@@ -71,10 +73,12 @@ def examine(
     limits: Limits | None = None,
     maps: Maps | None = None,
     progress: Progress | None = None,
+    online: bool = False,
 ) -> Report:
     """Examine one picture with every method, and draw the conclusion.
 
-    ``maps`` takes the arrays; without it lenses abstain (``not_asked``). A method that fails on this file abstains
+    ``maps`` takes the arrays; without it lenses abstain (``not_asked``). ``online`` allows connections, to registers
+    that the user named; without it none is opened. A method that fails on this file abstains
     (``failed``), one that there is no time left for abstains (``time_budget``).
 
     Raises MediaError where the file cannot be examined and UsageError for an unknown method. Runs in this process: a
@@ -93,7 +97,7 @@ def examine(
         if progress:
             progress(index, len(analyses), analysis.id)
         begun = time.monotonic()
-        outcome = _run(analysis, media, maps, spent=begun - started)
+        outcome = _run(analysis, media, maps, spent=begun - started, online=online)
         seconds[analysis.id] = _since(begun)
         if isinstance(outcome, Finding):
             findings.append(outcome)
@@ -106,13 +110,15 @@ def examine(
         findings=tuple(findings),
         abstentions=tuple(abstentions),
         methods=tuple(a.card for a in analyses),
-        environment=environment(only, skip, maps.wanted, media.limits),
+        environment=environment(only, skip, maps.wanted, media.limits, online=online),
         examined_at=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=seconds,
     )
 
 
-def environment(only: Collection[str], skip: Collection[str], maps: bool, limits: Limits) -> Environment:
+def environment(
+    only: Collection[str], skip: Collection[str], maps: bool, limits: Limits, *, online: bool = False
+) -> Environment:
     """What a report made now, with these options, says of how it was made."""
     return Environment(
         assay=assay.__version__,
@@ -120,19 +126,19 @@ def environment(only: Collection[str], skip: Collection[str], maps: bool, limits
         libraries={name: metadata.version(name) for name in LIBRARIES},
         options={
             "only": sorted(only), "skip": sorted(skip), "maps": maps, "max_pixels": limits.max_pixels,
-            "max_bytes": limits.max_bytes, "max_seconds": limits.max_seconds,
+            "max_bytes": limits.max_bytes, "max_seconds": limits.max_seconds, "online": online,
         },
     )  # fmt: skip
 
 
-def _run(analysis: Analysis, media: Media, maps: Maps, spent: float) -> Outcome:
+def _run(analysis: Analysis, media: Media, maps: Maps, spent: float, *, online: bool) -> Outcome:
     budget = media.limits.max_seconds * SOFT_BUDGET
     if analysis.needs_maps and not maps.wanted:
         return abstain(analysis.card, Reason.NOT_ASKED, "A view to look at; drawn when a report or maps are asked for.")
     if spent > budget:
         return abstain(analysis.card, Reason.TIME_BUDGET, f"Not begun: {budget:.0f} s of the time allowed had passed.")
     try:
-        return analysis.run(media, maps)
+        return (analysis.online or analysis.run)(media, maps) if online else analysis.run(media, maps)
     except MemoryError as error:
         raise MediaError(
             f"{media.name}: {analysis.id} ran out of memory on {media.width} x {media.height} pixels", "out_of_memory"

@@ -75,6 +75,9 @@ def command(  # noqa: PLR0917 (typer reads the options from the signature)
     skip: Annotated[
         list[str] | None, typer.Option("--skip", metavar="ID", help="Leave this method out (repeat for more).")
     ] = None,
+    online: Annotated[
+        bool, typer.Option("--online", help="Allow the network: ask the registers at URLs in registers.toml.")
+    ] = False,
     jobs: Annotated[
         int, typer.Option("--jobs", "-j", min=0, metavar="N", help="Pictures examined at once; 0: one a core.")
     ] = 1,
@@ -96,7 +99,7 @@ def command(  # noqa: PLR0917 (typer reads the options from the signature)
 ) -> None:
     """Examine pictures."""
     limits = Limits(max_pixels=max_pixels, max_bytes=max_bytes, max_seconds=timeout)
-    options = Options(only=tuple(only or ()), skip=tuple(skip or ()), limits=limits)
+    options = Options(only=tuple(only or ()), skip=tuple(skip or ()), limits=limits, online=online)
     select(options.only, options.skip)
     items = plan(paths, limits, html=html, pdf=pdf, maps=maps)
     record = Path(json_file) if json_file and json_file != "-" else None
@@ -139,7 +142,8 @@ def perform(asked: Asked) -> int:
     journal = None
     if asked.json_file and asked.json_file != "-":
         wanted = any(item.outputs.wanted() for item in asked.items)
-        now = environment(asked.options.only, asked.options.skip, wanted, asked.options.limits)
+        options = asked.options
+        now = environment(options.only, options.skip, wanted, options.limits, online=options.online)
         journal = Journal(Path(asked.json_file), now, fresh=asked.fresh)
         reports = {item.name: report for item in asked.items if (report := journal.find(item))}
         journal.begin(list(reports.values()))

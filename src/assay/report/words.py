@@ -48,6 +48,7 @@ LENSES = "lenses"
 
 GROUPS: Mapping[str, str] = {
     "provenance": "Content Credentials",
+    "register": "Registers",
     "structure": "Structure of the file",
     "compression": "Traces of compression",
     "noise": "Noise",
@@ -116,9 +117,12 @@ def left_out(report: Report) -> list[str]:
         sentences.append(f"Only this was asked for: {names}. No other method was run.")
     if skip:
         sentences.append(f"Left out on request: {', '.join(titles.get(i, i) for i in skip)}.")
-    unseen = [titles[a.method] for a in report.abstentions if a.reason is Reason.NOT_ASKED and a.method in titles]
+    lenses = {m.id for m in report.methods if m.group == LENSES}
+    unasked = [a for a in report.abstentions if a.reason is Reason.NOT_ASKED and a.method in titles]
+    unseen = [titles[a.method] for a in unasked if a.method in lenses]
     if unseen:
         sentences.append(f"Not drawn, as no picture of it was asked for: {', '.join(unseen)}.")
+    sentences += [f"{titles[a.method]}: {plain(a.says)}" for a in unasked if a.method not in lenses]
     return sentences
 
 

@@ -226,7 +226,7 @@ def _ask(where: Place, subject: "_Subject | None", narrow: Query, *, path: str |
 def _says(found: Found, origin: str, *, of_file: bool) -> str:
     count = len(found.claims)
     standing = sum(claim.withdrawn is None for claim in found.claims)
-    what = "of this file" if of_file else "found"
+    what = "of this file, or of a picture that looks the same" if of_file else "found"
     if count == 0:
         says = f"No public claim {what} in {origin}. A private claim is found by nobody."
     else:

@@ -65,7 +65,7 @@ def _prints(path: Path) -> tuple[tuple[tuple[str, bytes], ...], str | None]:
         value = fingerprint.compute(np.ascontiguousarray(media.upright(media.rgb), dtype=np.uint8))
     except MediaError:
         return (), "The picture cannot be decoded: it is found by its exact bytes only."
-    if fingerprint.flat(value):
+    if fingerprint.telling(fingerprint.unpack(value)) < fingerprint.SAME:  # not even the same picture would be known
         return (), "The picture has too little structure for a fingerprint: it is found by its exact bytes only."
     return ((fingerprint.ALGORITHM, value),), None
 
