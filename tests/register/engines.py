@@ -97,6 +97,7 @@ class Seaweed:
         store = S3Store(
             name, access_key_id="test", secret_access_key=SECRET, region="us-east-1",
             endpoint=environment["AWS_ENDPOINT_URL"], client_options={"allow_http": True},
+            retry_config={"max_retries": 0},
         )  # fmt: skip
         obstore.put(store, "made", b"")
         obstore.delete(store, "made")
@@ -108,7 +109,7 @@ class Seaweed:
             self._weed, "-logtostderr=false", f"-logdir={self._folder}", "server", f"-dir={self._folder}",
             "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3", f"-s3.config={self._folder / 's3.json'}",
             "-master.volumeSizeLimitMB=64", "-volume.max=200", "-volume.minFreeSpace=0", "-s3.port.iceberg=0",
-            "-master.telemetry=false",
+            "-master.telemetry=false", "-master.electionTimeout=300ms", "-master.heartbeatInterval=50ms",
             *(f"-{name}.port={ports[name]}" for name in ("master", "volume", "filer", "s3")),
             *(f"-{name}.port.grpc={ports[name + '.grpc']}" for name in ("master", "volume", "filer", "s3")),
         ]  # fmt: skip

@@ -30,8 +30,8 @@ _URL = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(.*?)/?)?")
 _NO_BUCKET = "NoSuchBucket"
 _ANSWERS = (
     ((_NO_BUCKET,), "there is no such bucket", "unwritable"),
-    (("403 Forbidden", "401 Unauthorized"), "the store refuses the credentials in the environment", "unwritable"),
     (("507 ", "InsufficientStorage", "QuotaExceeded", "StorageFull"), "no space is left there", "full"),
+    (("403 Forbidden", "401 Unauthorized"), "the store refuses the credentials in the environment", "unwritable"),
 )
 """What the text of an error holds, what it means, and the reason."""
 _SILENCE = (
