@@ -152,3 +152,27 @@ def test_go_signs_with_a_key_of_ours(interop: Path) -> None:
     signer = SignerKey.generate("log.example/ours")
     done = _run(interop, "sign", str(signer), text="a\n")
     assert done.stdout.encode() == Note("a\n", (signer.sign("a\n"),)).encode()
+
+
+CHECKPOINT = Checkpoint("log.example/go", 20_852_163, bytes(range(32))).text
+COSIGNERS = [SignerKey("w.example/go", kind, bytes(range(32))) for kind in (KeyType.COSIGNATURE, KeyType.MLDSA44)]
+
+
+@pytest.mark.parametrize("signer", COSIGNERS, ids=lambda s: s.kind.name)
+def test_go_checks_our_cosignatures(interop: Path, signer: SignerKey) -> None:
+    """Go's own ML-DSA and Ed25519, over a message that is built anew from the specification."""
+    note = Note(CHECKPOINT, (signer.sign(CHECKPOINT, 1_679_315_147),))
+    done = _run(interop, "cosigned", str(signer.verifier), text=note.encode().decode())
+    assert (done.returncode, done.stdout) == (0, "1679315147\n"), done.stderr
+    changed = replace(note, text=note.text.replace("20852163", "20852164"))
+    assert _run(interop, "cosigned", str(signer.verifier), text=changed.encode().decode()).returncode == 1
+
+
+@pytest.mark.parametrize("signer", COSIGNERS, ids=lambda s: s.kind.name)
+def test_cosignatures_by_go(interop: Path, signer: SignerKey) -> None:
+    done = _run(
+        interop, "cosign", str(int(signer.kind)), signer.name, signer.secret.hex(), "1679315147", text=CHECKPOINT
+    )
+    vkey, _, note = done.stdout.partition("\n")
+    assert VerifierKey.parse(vkey) == signer.verifier
+    assert signer.verifier.signed(Note.parse(note.encode())) == 1_679_315_147

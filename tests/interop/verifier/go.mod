@@ -1,6 +1,6 @@
 module assay/interop
 
-go 1.22
+go 1.27
 
 require golang.org/x/mod v0.0.0
 

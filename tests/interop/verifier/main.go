@@ -4,6 +4,8 @@
 //	interop verify URL VKEY [CHECKPOINT]   inclusion of every entry; consistency with an older checkpoint, a file
 //	interop generate NAME                  a new signer key and its verifier key, a line each
 //	interop sign SKEY                      signs standard input as a note
+//	interop cosigned VKEY                  the time at which a cosigner signed the note on standard input
+//	interop cosign KIND NAME SEED TIME     cosigns standard input; KIND is 4 (Ed25519) or 6 (ML-DSA-44)
 package main
 
 import (
@@ -200,8 +202,16 @@ func run(args []string) error {
 		return generate(args[1])
 	case len(args) == 2 && args[0] == "sign":
 		return sign(args[1])
+	case len(args) == 2 && args[0] == "cosigned":
+		return cosigned(args[1])
+	case len(args) == 5 && args[0] == "cosign" && (args[1] == "4" || args[1] == "6"):
+		time, err := strconv.ParseUint(args[4], 10, 63)
+		if err != nil {
+			return err
+		}
+		return cosign(args[1][0]-'0', args[2], args[3], time)
 	}
-	return errors.New("usage: interop verify URL VKEY [CHECKPOINT] | generate NAME | sign SKEY")
+	return errors.New("usage: interop verify | generate | sign | cosigned | cosign; see the source")
 }
 
 func main() {
