@@ -122,6 +122,16 @@ def test_a_key_that_rotates() -> None:
     assert policy.check(_note(new, LOG)).log == LOG.verifier
 
 
+def test_extension_lines_that_no_log_signed() -> None:
+    quantum = _key(ORIGIN, KeyType.MLDSA44, seed=99)
+    policy = Policy.parse(f"log {LOG.verifier}\nlog {quantum.verifier}\nquorum none\n")
+    text = _note(LOG).text + "an extension\n"
+    with pytest.raises(RegisterError) as caught:
+        policy.check(Note(text, (quantum.sign(text, 1),)))
+    assert caught.value.reason == "key"
+    assert policy.check(Note(text, (quantum.sign(text, 1), LOG.sign(text)))).log == LOG.verifier
+
+
 @pytest.mark.parametrize(
     "lines",
     [
