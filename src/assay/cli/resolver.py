@@ -4,7 +4,7 @@ import os
 import re
 import secrets
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
@@ -17,6 +17,9 @@ from assay.errors import AssayError, ProvenanceError, UsageError
 from assay.provenance.softbindings import ALGORITHM, MAX_BYTES
 from assay.provenance.store import ManifestStore
 from assay.report.words import plain
+
+if TYPE_CHECKING:
+    from assay.web.server import Registering
 
 PORT = 3162
 TOKEN = "ASSAY_RESOLVER_TOKEN"  # noqa: S105 (the name of a variable)
@@ -147,6 +150,12 @@ def serve_command(  # noqa: PLR0917 (typer reads the options from the signature)
         list[str] | None,
         typer.Option("--watermark", metavar="NAME", help="Answer for this watermark of others too (repeat for more)."),
     ] = None,
+    register_at: Annotated[
+        str | None,
+        typer.Option(
+            "--register", metavar="DIR|URL|NAME", help="Claim each manifest in this register, and hand out the receipt."
+        ),
+    ] = None,
     rate: Annotated[
         int, typer.Option("--rate", min=0, metavar="N", help="Requests a minute for each client; 0: any number.")
     ] = 120,
@@ -192,12 +201,26 @@ def serve_command(  # noqa: PLR0917 (typer reads the options from the signature)
         typer.echo("Put a proxy with a certificate before it: what others ask would go in the open.", err=True)
     if not (token or unguarded):
         typer.echo("It takes nothing in: assay resolver token makes a secret for writers.", err=True)
-    serve(Configuration(str(store.resolve()), settings), str(address), port)
+    registering = _registering(register_at, url or url_of(address, port)) if register_at else None
+    serve(Configuration(str(store.resolve()), settings, registering=registering), str(address), port)
 
 
 def register(parent: typer.Typer) -> None:
     """Add the commands to ``parent``."""
     parent.add_typer(app, name="resolver")
+
+
+def _registering(register_at: str, url: str) -> "Registering":
+    """The register, opened once to see that it is there, and the key, made where there is none yet."""
+    from assay.cli.register.common import own_key, place, submitter  # noqa: PLC0415
+    from assay.web.server import Registering  # noqa: PLC0415
+
+    where = place(register_at)
+    with where.opened() as found:
+        found.verifier  # noqa: B018 (asked of the register)
+    submitter(None, make=True)
+    at = str(where.folder.resolve()) if where.folder else where.at
+    return Registering(at, str(own_key()), url, where.policy.text if where.policy else None)
 
 
 def _read(path: Path) -> bytes:

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 from litestar import Litestar
@@ -12,6 +13,20 @@ from assay.web.listening import CONFIGURATION, listen, log_lines
 from assay.web.resolution import create_app
 from assay.web.service import Settings
 
+if TYPE_CHECKING:
+    from assay.web.register_receipts import RegisterReceipts
+
+
+class Registering(msgspec.Struct, frozen=True):
+    """In which register manifests are claimed, with the key in which file; ``policy`` is the text of one, ``url`` where
+    the service is.
+    """
+
+    register: str
+    key: str
+    url: str
+    policy: str | None = None
+
 
 class Configuration(msgspec.Struct, frozen=True):
     """What to serve, and how. ``content`` says whether files are looked into."""
@@ -19,6 +34,7 @@ class Configuration(msgspec.Struct, frozen=True):
     store: str
     settings: Settings
     content: bool = True
+    registering: Registering | None = None
 
 
 def application() -> Litestar:
@@ -27,7 +43,18 @@ def application() -> Litestar:
     log_lines()
     store = ManifestStore.open(Path(configuration.store))
     look = Content(Path(configuration.store)) if configuration.content else None
-    return create_app(store, settings=configuration.settings, match_content=look)
+    receipts = _receipts(Path(configuration.store), configuration.registering) if configuration.registering else None
+    return create_app(store, settings=configuration.settings, match_content=look, receipts=receipts)
+
+
+def _receipts(store: Path, registering: Registering) -> "RegisterReceipts":
+    from assay.register.policy import Policy  # noqa: PLC0415
+    from assay.register.submission import Submitter  # noqa: PLC0415
+    from assay.web.register_receipts import RegisterReceipts  # noqa: PLC0415 (only for who registers)
+
+    policy = None if registering.policy is None else Policy.parse(registering.policy)
+    submitter = Submitter.load(Path(registering.key))
+    return RegisterReceipts(registering.register, store / "receipts", submitter, registering.url, policy)
 
 
 def serve(configuration: Configuration, host: str, port: int) -> None:
@@ -35,4 +62,4 @@ def serve(configuration: Configuration, host: str, port: int) -> None:
     listen("assay.web.server:application", configuration, host, port)
 
 
-__all__ = ["Configuration", "application", "serve"]
+__all__ = ["Configuration", "Registering", "application", "serve"]

@@ -1,4 +1,4 @@
-"""Where a repository's receipts come from: nowhere yet. The transparency log will implement :class:`Receipts`."""
+"""Where a repository's receipts come from: nowhere, or a register (``assay.web.register_receipts``)."""
 
 from typing import Any, Protocol
 
