@@ -35,7 +35,7 @@ from assay.register.note import Note
 from assay.register.objects import FolderObjects
 from assay.register.ports import Index, Ledger, Objects
 from assay.register.publisher import read_published
-from assay.register.soundness import COPY, Heads, Rows, Tree
+from assay.register.soundness import COPY, DERIVED, Heads, Rows, Tree
 from assay.register.tiles import CHECKPOINT, WIDTH, parse_path, width_of
 
 Progress = Callable[[int, int], None]
@@ -244,6 +244,10 @@ class _Check:
                 tile = parse_path(path)
                 if tile.width < WIDTH == width_of(tile.level or 0, tile.index, shown.size):
                     self._left.append(path)
+                    whole = objects.get(path.partition(".p/")[0])
+                    if objects.get(path) != whole[: tile.width * (len(whole) // WIDTH)]:
+                        self._say(path, f"{path} is no part of the full one.", DERIVED, index=tile.index * WIDTH,
+                                  repaired=self._repair)  # fmt: skip
         if self._repair:
             for path in self._left:
                 objects.delete(path)
