@@ -72,13 +72,15 @@ class Reads:
             return
         if method not in ("GET", "HEAD"):
             raise Refusal(405, "method_not_allowed", "Tiles and checkpoints are only read.", _ALLOW)
+        if b"%" in scope.get("raw_path", b"").partition(b"?")[0]:
+            raise RegisterError("Ask for a tile by its path as it is, without percent signs.", "malformed")
         if path == CHECKPOINT:
             form = await self._checkpoint()
             self._count("checkpoint")
         else:
             kept = self._kept.get(path)
             if kept is None:
-                kept = await self._tile(path, scope)
+                kept = await self._tile(path)
             else:
                 self._kept.move_to_end(path)
             form = kept.plain
@@ -97,11 +99,9 @@ class Reads:
         self._size = max(self._size, Checkpoint.parse(Note.parse(data).text).size)
         return _form(data, (b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-cache"))
 
-    async def _tile(self, path: str, scope: Any) -> _Kept:
+    async def _tile(self, path: str) -> _Kept:
         """Read what is not in memory. The log's storage runs ahead of what it has published; readers do not."""
         place = parse_path(path)
-        if scope.get("raw_path", b"").partition(b"?")[0] not in (b"", scope["path"].encode()):
-            raise RegisterError("Ask for a tile by its path as it is, without percent signs.", "malformed")
         if not self._published(place):
             await self._checkpoint()
             if not self._published(place):
