@@ -5,13 +5,14 @@ import typer
 from assay.cli.register import add, ask, operate, prove
 from assay.cli.register.common import GROUP
 
+app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", help=GROUP)
+for _module in (add, ask, prove, operate):
+    _module.commands(app)
+
 
 def register(parent: typer.Typer) -> None:
     """Add the group to ``parent``."""
-    app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", help=GROUP)
-    for module in (add, ask, prove, operate):
-        module.commands(app)
     parent.add_typer(app, name="register")
 
 
-__all__ = ["register"]
+__all__ = ["app", "register"]

@@ -11,7 +11,6 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from assay.cli.inputs import expand
 from assay.cli.outputs import emit, write
 from assay.cli.register.common import (
     DONE,
@@ -101,6 +100,8 @@ def add_command(  # noqa: PLR0917 (typer reads the options from the signature)
 
 
 def _files(names: list[str]) -> list[Path]:
+    from assay.cli.inputs import expand  # noqa: PLC0415 (brings the libraries that decode pictures)
+
     found = expand(names, wanted=lambda path: path.suffix != ENDING, what="file")
     if "-" in found:
         raise UsageError("- is no file to register: a receipt belongs to a file that is kept")

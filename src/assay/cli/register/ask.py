@@ -10,7 +10,6 @@ import msgspec
 import typer
 from rich.console import Console
 
-from assay.cli.inputs import moment
 from assay.cli.outputs import emit, write
 from assay.cli.register.common import (
     BAD,
@@ -294,6 +293,8 @@ def _remember(state: Path, seen: _Seen) -> None:
 
 
 def _seconds(text: str | None) -> int | None:
+    from assay.cli.inputs import moment  # noqa: PLC0415 (brings the libraries that decode pictures)
+
     return None if text is None else int(moment(text).astimezone(UTC).timestamp())
 
 
