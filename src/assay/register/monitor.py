@@ -180,7 +180,8 @@ class Monitor:
             return None, [_alert(kind, source.origin, where, f"{where}: {error}")]
         alerts = []
         try:
-            if source.kind == "log":
+            # A log begins with an empty tree, before anybody cosigns.
+            if source.kind == "log" and checkpoint.size:
                 self._policy.check(note)
             elif source.keys and not any(key.signed(note) is not None for key in source.keys):
                 says = f"The checkpoint that this {source.kind} shows is not cosigned by it."
@@ -188,7 +189,7 @@ class Monitor:
         except RegisterError as error:
             alerts.append(_alert(error.reason, checkpoint.origin, where, f"{where}: {error}"))
         age = self._clock() - _time(note, self._cosigners(source))
-        if self._watch.max_age and age > self._watch.max_age:
+        if self._watch.max_age and age > self._watch.max_age and checkpoint.size:
             says = f"{where}: the newest cosignature is more than {self._watch.max_age:g} s old"
             alerts.append(_alert("stale", checkpoint.origin, where, says))
         fetch: Fetch | None = source.http.fetch if source.kind != "witness" else None

@@ -7,12 +7,13 @@ tlog-witness leaves open how they ask, and this is how tlog-mirror does. ``GET /
 import hashlib
 import os
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Litestar, Request, Response, get, post
 from litestar.concurrency import sync_to_thread
 from litestar.exceptions import HTTPException
+from litestar.params import PathParameter
 
 from assay.errors import RegisterError
 from assay.register.http import Answer
@@ -45,7 +46,7 @@ def create_app(witness: Witness, *, counter: Counter | None = None, seconds: flo
         return _response(answer)
 
     @get("/{digest:str}/checkpoint", sync_to_thread=True)
-    def checkpoint(digest: str) -> Response[bytes]:
+    def checkpoint(digest: Annotated[str, PathParameter(pattern="^[0-9a-f]{64}$")]) -> Response[bytes]:
         """The last checkpoint of a log that this witness cosigned."""
         for origin in dict.fromkeys(key.name for key in witness.logs):
             if hashlib.sha256(origin.encode()).hexdigest() == digest:
