@@ -1,0 +1,272 @@
+import shutil
+from pathlib import Path
+
+import pytest
+from tests.register.test_log import post
+
+from assay.errors import RegisterError
+from assay.register.fsck import Report, fsck
+from assay.register.log import Log, init
+from assay.register.submission import Submitter
+
+SIZE = 700
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A log of some entries, its journal trimmed to the last batch, as after a longer run."""
+    path = tmp_path_factory.mktemp("logs") / "log"
+    submitter = Submitter.generate()
+    with init(path, "example.org/log") as log:
+        post(log, submitter, *range(600))
+        post(log, submitter, *range(600, SIZE))
+    with Log.open(path) as log:  # trims what the first run left
+        post(log, submitter, 0)
+    return path
+
+
+@pytest.fixture
+def log(whole: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(whole, tmp_path / "log"))
+
+
+def flip(path: Path, at: int) -> None:
+    data = bytearray(path.read_bytes())
+    data[at] ^= 1
+    path.write_bytes(bytes(data))
+
+
+def only(report: Report) -> tuple[str, str, int | None]:
+    (damage,) = report.damages
+    assert damage.remedy
+    return damage.where, damage.says, damage.index
+
+
+def test_a_whole_log_is_whole(log: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    report = fsck(log, lambda done, total: seen.append((done, total)))
+    assert report == Report(origin="example.org/log", entries=SIZE, published=SIZE, damages=())
+    assert report.whole
+    assert seen == [(256, SIZE), (512, SIZE), (SIZE, SIZE)]
+
+
+TREE = ["tile/0/000", "tile/0/001", "tile/0/002.p/188", "tile/1/000.p/2"]
+
+
+@pytest.mark.parametrize("path", TREE)
+@pytest.mark.parametrize("damage", ["flip", "cut", "gone"])
+def test_a_damaged_tile_is_named_and_derived_again(log: Path, path: str, damage: str) -> None:
+    file = log / "objects" / path
+    before = file.read_bytes()
+    if damage == "gone":
+        file.unlink()
+    elif damage == "cut":
+        file.write_bytes(before[:-1])
+    else:
+        flip(file, 40)
+    where, says, _ = only(fsck(log))
+    assert where == path
+    assert path in says
+    report = fsck(log, repair=True)
+    assert report.whole
+    assert report.damages[0].repaired
+    assert file.read_bytes() == before
+    assert fsck(log).damages == ()
+
+
+@pytest.mark.parametrize("damage", ["flip", "gone"])
+def test_a_damaged_bundle_is_named_with_its_entry(log: Path, damage: str) -> None:
+    file = log / "objects" / "tile/entries/001"
+    if damage == "gone":
+        file.unlink()
+    else:
+        flip(file, 164 * 44 + 2 + 50)
+    report = fsck(log, repair=True)
+    where, says, index = only(report)
+    assert where == "tile/entries/001"
+    assert index == (256 + 44 if damage == "flip" else 256)
+    assert str(index) in says
+    assert not report.whole
+
+
+def test_a_damaged_bundle_that_the_journal_still_holds_is_put_back(tmp_path: Path) -> None:
+    with init(tmp_path / "log") as log:
+        post(log, Submitter.generate(), *range(300))
+    file = tmp_path / "log" / "objects" / "tile/entries/000"
+    before = file.read_bytes()
+    flip(file, 5)
+    report = fsck(tmp_path / "log", repair=True)
+    assert report.whole
+    assert report.damages[0].where == "tile/entries/000"
+    assert file.read_bytes() == before
+
+
+def test_a_lost_bundle_and_its_tile_end_the_check(log: Path) -> None:
+    for path in ("tile/0/000", "tile/entries/000"):
+        (log / "objects" / path).unlink()
+    report = fsck(log)
+    assert not report.whole
+    assert any("cannot be checked" in damage.says for damage in report.damages)
+
+
+def test_the_checkpoint(log: Path) -> None:
+    file = log / "objects" / "checkpoint"
+    before = file.read_bytes()
+    flip(file, 20)
+    with pytest.raises(RegisterError, match="published checkpoint is damaged") as caught:
+        Log.open(log)
+    assert caught.value.reason == "damaged"
+    assert only(fsck(log))[0] == "checkpoint"
+    assert fsck(log, repair=True).whole
+    with Log.open(log) as opened:
+        while opened.sequencer.published is None:
+            pass
+    assert file.read_bytes() == before
+    assert fsck(log).damages == ()
+
+
+def test_the_journal(log: Path) -> None:
+    (file,) = (log / "journal").glob("*.journal")
+    with Log.open(log) as opened:
+        post(opened, Submitter.generate(), 9000)
+    flip(file, 100)
+    with pytest.raises(RegisterError, match="does not check at byte 0") as caught:
+        Log.open(log)
+    assert caught.value.reason == "damaged"
+    where, says, _ = only(fsck(log))
+    assert where == "journal"
+    assert file.name in says
+
+
+def test_a_journal_that_lost_what_was_published(log: Path) -> None:
+    (file,) = (log / "journal").glob("*.journal")
+    before = file.read_bytes()
+    with Log.open(log) as opened:
+        post(opened, Submitter.generate(), 9000)
+    file.write_bytes(before)
+    with pytest.raises(RegisterError, match="it has lost some") as caught:
+        Log.open(log)
+    assert caught.value.reason == "damaged"
+    report = fsck(log)
+    assert "The journal ends at 700 entries, but 701 are published." in [damage.says for damage in report.damages]
+
+
+def test_the_last_commit_flipped_after_it_was_published(log: Path) -> None:
+    (file,) = (log / "journal").glob("*.journal")
+    with Log.open(log) as opened:
+        post(opened, Submitter.generate(), 9000)
+    flip(file, -10)
+    with pytest.raises(RegisterError, match="it has lost some") as caught:
+        Log.open(log)
+    assert caught.value.reason == "damaged"
+
+
+@pytest.mark.parametrize(
+    ("name", "at", "says"),
+    [
+        ("log.key", b"example", "is damaged: bring it back from a copy"),
+        ("policy", b"quorum none", "no quorum line|not known|Line 2"),
+        ("log.toml", b"origin =", "did you mean 'origin'"),
+        ("log.toml", b"example", r"is not a key of"),
+    ],
+)
+def test_key_policy_and_settings(log: Path, name: str, at: bytes, says: str) -> None:
+    flip(log / name, (log / name).read_bytes().index(at))
+    with pytest.raises(RegisterError, match=says):
+        Log.open(log)
+    report = fsck(log)
+    assert not report.whole
+    assert report.damages[0].where == ("log.key" if at == b"example" else name)
+    secret = (log / "log.key").read_text().strip().rpartition("+")[2]
+    assert secret not in repr(report)
+
+
+def test_the_index(log: Path) -> None:
+    import sqlite3
+
+    connection = sqlite3.connect(log / "index.sqlite")
+    (leaf,) = connection.execute("SELECT leaf FROM entries WHERE entry = 55").fetchone()
+    connection.execute("UPDATE entries SET leaf = ? WHERE entry = 55", (leaf[:-1] + bytes((leaf[-1] ^ 1,)),))
+    connection.execute("DELETE FROM entries WHERE entry = 400")
+    connection.commit()
+    connection.close()
+    report = fsck(log)
+    assert [(damage.where, damage.index) for damage in report.damages] == [("index", 55), ("index", 400)]
+    assert "is not the one that the log holds" in report.damages[0].says
+
+
+def test_an_index_that_is_no_database(log: Path) -> None:
+    for file in log.glob("index.sqlite*"):
+        file.unlink()
+    (log / "index.sqlite").write_bytes(b"x" * 5000)
+    where, says, _ = only(fsck(log))
+    assert where == "index"
+    assert "damaged" in says or "cannot be used" in says
+
+
+def test_a_lost_index_whose_journal_is_trimmed(log: Path) -> None:
+    for file in log.glob("index.sqlite*"):
+        file.unlink()
+    where, says, index = only(fsck(log))
+    assert (where, index) == ("index", 0)
+    assert "no longer keeps" in says
+
+
+def _run(log: Path) -> Path:
+    from assay.register.dedupe import Dedupe, head_hash
+    from assay.register.disk import OsDisk
+    from assay.register.edge import read_entries
+    from assay.register.objects import FolderObjects
+
+    objects = FolderObjects(log / "objects")
+    index = Dedupe(log / "dedupe", OsDisk(), lambda start, end: read_entries(objects, start, end), SIZE)
+    index.load(0)
+    index.add([head_hash(entry[:98]) for entry in read_entries(objects, 0, SIZE)])
+    index.tidy(SIZE)
+    (run,) = (log / "dedupe").glob("*.run")
+    return run
+
+
+def test_a_run_of_the_index_of_heads(log: Path) -> None:
+    run = _run(log)
+    assert fsck(log).damages == ()
+    flip(run, 500)
+    where, says, _ = only(fsck(log, repair=True))
+    assert where == f"dedupe/{run.name}"
+    assert "does not check" in says
+    with Log.open(log) as opened:
+        assert opened.sequencer.status.committed == SIZE
+    assert fsck(log).damages == ()
+
+
+def test_a_manifest(log: Path) -> None:
+    file = sorted((log / "objects" / "manifests").iterdir())[3]
+    flip(file, 3)
+    assert only(fsck(log))[0] == f"manifests/{file.name}"
+
+
+def test_what_is_left_over_is_swept(log: Path) -> None:
+    objects = log / "objects"
+    (objects / "manifests" / ("ab" * 32)).write_bytes(b"nobody names it")
+    (objects / "tile" / "0" / ".001.7").write_bytes(b"half")
+    (objects / "tile" / "0" / "000.p").mkdir(exist_ok=True)
+    (objects / "tile" / "0" / "000.p" / "3").write_bytes((objects / "tile" / "0" / "000").read_bytes()[:96])
+    report = fsck(log)
+    assert report.whole
+    assert {"manifests/" + "ab" * 32, "tile/0/.001.7", "tile/0/000.p/3"} <= set(report.left)
+    fsck(log, repair=True)
+    assert fsck(log).left == ()
+    assert len(list((objects / "manifests").iterdir())) == SIZE
+
+
+def test_a_partial_tile_that_is_no_part_of_the_full_one(log: Path) -> None:
+    (log / "objects" / "tile" / "0" / "000.p").mkdir(exist_ok=True)
+    (log / "objects" / "tile" / "0" / "000.p" / "3").write_bytes(bytes(96))
+    assert only(fsck(log, repair=True))[0] == "tile/0/000.p/3"
+    assert fsck(log).damages == ()
+
+
+def test_no_log_there(tmp_path: Path) -> None:
+    with pytest.raises(RegisterError) as caught:
+        fsck(tmp_path)
+    assert caught.value.reason == "missing"
