@@ -73,10 +73,9 @@ def create_app(witness: Witness, *, counter: Counter | None = None, seconds: flo
 
 
 def _response(answer: Answer, headers: dict[str, str] | None = None) -> Response[bytes]:
-    return Response(
-        answer.body, status_code=answer.status, media_type=answer.kind,
-        headers={"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", **(headers or {})},
-    )  # fmt: skip
+    # As a header: the framework would add a charset to every text/, and the size of a tree has none.
+    given = {"Content-Type": answer.kind, "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+    return Response(answer.body, status_code=answer.status, headers={**given, **(headers or {})})
 
 
 def _refused(_: Request[Any, Any, Any], error: Refusal) -> Response[bytes]:
