@@ -7,7 +7,7 @@ from assay.errors import RegisterError
 from assay.register.fsck import fsck
 from assay.register.keys import SignerKey
 from assay.register.log import Log, default_origin, init
-from assay.register.merkle import EMPTY
+from assay.register.merkle import EMPTY, leaf_hash
 from assay.register.model import Accepted, Query
 from assay.register.note import check_name
 from assay.register.publisher import read_published
@@ -49,6 +49,20 @@ def test_what_was_handed_in_is_there_after_reopening(tmp_path: Path) -> None:
     report = fsck(tmp_path / "log")
     assert report.whole
     assert (report.entries, report.left) == (4, ())
+
+
+def test_what_is_forgotten_leaves_the_journal_too(tmp_path: Path) -> None:
+    submitter = Submitter.generate()
+    record = Record(digest=bytes(32), size=1, media_type="image/png")
+    submission, (opening,) = submitter.claims([(record, None)], public=True)
+    with init(tmp_path / "log") as log:
+        log.sequencer.submit(submission).result(PATIENCE)
+        leaf = submission.entries[0].head + submission.signature
+        log.sequencer.submit(submitter.tombstone(leaf_hash(leaf))).result(PATIENCE)
+    kept = b"".join(path.read_bytes() for path in (tmp_path / "log").rglob("*") if path.is_file())
+    assert leaf in kept
+    assert opening.salt not in kept
+    assert fsck(tmp_path / "log").whole
 
 
 def test_one_writer_and_any_readers(tmp_path: Path) -> None:
