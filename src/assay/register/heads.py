@@ -53,11 +53,6 @@ class Heads:
         with self._lock, _told(self._path):
             return self._get(name)
 
-    def names(self) -> list[str]:
-        """All names that have a checkpoint."""
-        with self._lock, _told(self._path):
-            return [name for (name,) in self._db.execute("SELECT name FROM heads ORDER BY name")]
-
     def advance(self, name: str, accept: Callable[[Head, int], Note]) -> Head:
         """Replace the last checkpoint by what ``accept`` makes of it, given the time. What ``accept`` raises is raised,
         and nothing is changed. The new checkpoint is durable on return.
