@@ -1,6 +1,6 @@
 """Real servers for the tests: PostgreSQL and an S3 store, started when a test first asks and stopped at the end.
 
-Import the fixtures where they are used: ``from tests.register.engines import postgres, seaweed``.
+The fixtures are in ``conftest.py``: imported into a module of tests they would start servers of its own.
 """
 
 import json
@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+BUCKET = "assay-tests"
 SECRET = "seaweed-secret-that-nobody-may-see"
 _PATIENCE = 60.0
 
@@ -53,7 +54,7 @@ class Postgres:
 
 
 class Seaweed:
-    """A SeaweedFS server with its S3 gateway; each test takes a bucket of its own."""
+    """A SeaweedFS server with its S3 gateway; each test takes a part of a bucket of its own."""
 
     def __init__(self, weed: str, folder: Path) -> None:
         self._weed, self._folder = weed, folder
@@ -83,24 +84,19 @@ class Seaweed:
         }  # fmt: skip
 
     def bucket(self) -> str:
-        """The URL of a new, empty bucket. The store makes it when something is first written there."""
-        name = f"t{uuid.uuid4().hex}"
-        self._make(name)
-        return f"s3://{name}"
+        """A URL below which there is nothing yet. All are in one bucket: each would take disk and time of its own."""
+        return f"s3://{BUCKET}/{uuid.uuid4().hex}"
 
-    def _make(self, name: str) -> None:
+    def _ready(self) -> None:
+        """Write something, which makes the bucket too; raises whatever it raises while that cannot be done."""
         import obstore
         from obstore.store import S3Store
 
-        environment = self.environment
-        # With admin rights a first write makes the bucket.
         store = S3Store(
-            name, access_key_id="test", secret_access_key=SECRET, region="us-east-1",
-            endpoint=environment["AWS_ENDPOINT_URL"], client_options={"allow_http": True},
-            retry_config={"max_retries": 0},
+            BUCKET, access_key_id="test", secret_access_key=SECRET, region="us-east-1", endpoint=self.endpoint,
+            client_options={"allow_http": True}, retry_config={"max_retries": 0},
         )  # fmt: skip
-        obstore.put(store, "made", b"")
-        obstore.delete(store, "made")
+        obstore.put(store, "ready", b"ready")
 
     def start(self) -> None:
         """Start it and wait until it answers."""
@@ -109,7 +105,8 @@ class Seaweed:
             self._weed, "-logtostderr=false", f"-logdir={self._folder}", "server", f"-dir={self._folder}",
             "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3", f"-s3.config={self._folder / 's3.json'}",
             "-master.volumeSizeLimitMB=64", "-volume.max=200", "-volume.minFreeSpace=0", "-s3.port.iceberg=0",
-            "-master.telemetry=false", "-master.electionTimeout=300ms", "-master.heartbeatInterval=50ms",
+            "-s3.port.lance=0", "-master.telemetry=false",
+            "-master.electionTimeout=300ms", "-master.heartbeatInterval=50ms",
             *(f"-{name}.port={ports[name]}" for name in ("master", "volume", "filer", "s3")),
             *(f"-{name}.port.grpc={ports[name + '.grpc']}" for name in ("master", "volume", "filer", "s3")),
         ]  # fmt: skip
@@ -118,7 +115,7 @@ class Seaweed:
         deadline = time.monotonic() + _PATIENCE
         while True:
             try:
-                self._make("ready")
+                self._ready()
                 return
             except Exception:
                 if self._process.poll() is not None or time.monotonic() > deadline:
@@ -182,7 +179,7 @@ def seaweed() -> Iterator[Seaweed]:
 
 @pytest.fixture
 def bucket(seaweed: Seaweed, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The URL of an empty bucket, with what the environment must hold to use it."""
+    """The URL of an empty part of a bucket, with what the environment must hold to use it."""
     for name, value in seaweed.environment.items():
         monkeypatch.setenv(name, value)
     return seaweed.bucket()

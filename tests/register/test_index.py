@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sqlalchemy as sql
-from tests.register.engines import Postgres, postgres  # noqa: F401 (a fixture)
+from tests.register.engines import Postgres
 from tests.register.posts import ALGORITHM, claims, digest, many, posted, record, tombstone
 
 from assay.errors import RegisterError
@@ -371,7 +371,7 @@ def test_a_crash_between_forgetting_and_wiping_is_made_good(tmp_path: Path, monk
     assert opening.salt not in _files(tmp_path / "after")
 
 
-def test_postgresql_has_no_byte_of_it_in_its_table(postgres: Postgres) -> None:  # noqa: F811
+def test_postgresql_has_no_byte_of_it_in_its_table(postgres: Postgres) -> None:
     index = SqlIndex(postgres.database())
     index.apply([many(bytes(32), 0, 3, 1_000, [b"12345678"] * 3)], 3)
     index.forget(2)

@@ -1,7 +1,6 @@
 from pathlib import Path
 
 import pytest
-from tests.register.engines import bucket, database, postgres, seaweed
 
 from assay.errors import RegisterError
 from assay.register.fsck import fsck
@@ -14,7 +13,6 @@ from assay.register.publisher import read_published
 from assay.register.record import Record
 from assay.register.submission import Submitter
 
-__all__ = ["bucket", "database", "postgres", "seaweed"]
 PATIENCE = 60
 
 

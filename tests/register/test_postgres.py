@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sql
-from tests.register.engines import Postgres, database, postgres  # noqa: F401 (fixtures)
+from tests.register.engines import Postgres
 
 from assay.errors import RegisterError
 from assay.register.checkpoint import Checkpoint
@@ -31,7 +31,7 @@ def objects(tmp_path: Path) -> FolderObjects:
 
 
 @pytest.fixture
-def ledger(database: str, objects: FolderObjects) -> Iterator[PostgresLedger]:  # noqa: F811
+def ledger(database: str, objects: FolderObjects) -> Iterator[PostgresLedger]:
     made = PostgresLedger(database, ORIGIN, objects)
     yield made
     made.close()
@@ -53,7 +53,7 @@ def _fill(ledger: PostgresLedger, sizes: tuple[int, ...] = (0, 5, 9, 12)) -> Non
 
 def test_commits_are_read_back_in_order_by_another_process(
     ledger: PostgresLedger,
-    database: str,  # noqa: F811
+    database: str,
     objects: FolderObjects,
 ) -> None:
     assert ledger.head() is None
@@ -68,7 +68,7 @@ def test_commits_are_read_back_in_order_by_another_process(
 
 def test_logs_in_one_database_know_nothing_of_each_other(
     ledger: PostgresLedger,
-    database: str,  # noqa: F811
+    database: str,
     objects: FolderObjects,
 ) -> None:
     _fill(ledger)
@@ -115,7 +115,7 @@ def _race(ledgers: dict[bytes, PostgresLedger], old: bytes | None, size: int) ->
 @pytest.mark.parametrize("first", [True, False])
 def test_of_two_sequencers_that_race_one_gets_conflict(
     ledger: PostgresLedger,
-    database: str,  # noqa: F811
+    database: str,
     objects: FolderObjects,
     first: bool,
 ) -> None:
@@ -162,7 +162,7 @@ def test_a_staged_batch_that_is_altered_or_gone_is_damage(ledger: PostgresLedger
 
 def test_a_batch_trimmed_by_another_in_the_meantime_is_a_conflict(
     ledger: PostgresLedger,
-    database: str,  # noqa: F811
+    database: str,
     objects: FolderObjects,
 ) -> None:
     _fill(ledger)
@@ -187,7 +187,7 @@ def test_nothing_is_swapped_where_nothing_can_be_staged(ledger: PostgresLedger, 
 
 def test_a_connection_lost_in_the_swap_leaves_the_head_to_tell(
     ledger: PostgresLedger,
-    database: str,  # noqa: F811
+    database: str,
 ) -> None:
     """Connections die one after another; whatever came of each commit, the head says it, and all goes on."""
     import psycopg
@@ -215,7 +215,7 @@ def test_a_connection_lost_in_the_swap_leaves_the_head_to_tell(
 
 
 def test_a_server_that_is_down_is_unreachable_and_used_again_when_it_is_back(
-    postgres: Postgres,  # noqa: F811
+    postgres: Postgres,
     ledger: PostgresLedger,
 ) -> None:
     _fill(ledger)

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from tests.register.engines import SECRET, Seaweed, bucket, seaweed  # noqa: F401 (fixtures)
+from tests.register.engines import SECRET, Seaweed
 
 from assay.errors import RegisterError
 from assay.register import s3
@@ -24,7 +24,7 @@ def checkpoint(size: int, root: bytes = bytes(32)) -> bytes:
 
 
 @pytest.fixture
-def objects(bucket: str) -> Iterator[S3Objects]:  # noqa: F811
+def objects(bucket: str) -> Iterator[S3Objects]:
     made = S3Objects(bucket + "/log")
     yield made
     made.close()
@@ -51,7 +51,7 @@ def test_what_is_put_is_read_at_once_and_replaced(objects: S3Objects) -> None:
     assert _reason(objects.get, "tile/0/000.p/5") == "missing"
 
 
-def test_another_process_reads_what_is_durable(objects: S3Objects, bucket: str) -> None:  # noqa: F811
+def test_another_process_reads_what_is_durable(objects: S3Objects, bucket: str) -> None:
     for number in range(40):
         objects.put(f"tile/0/{number:03d}", bytes([number]) * 8192)
     objects.sync()
@@ -87,7 +87,7 @@ def test_create_writes_once(objects: S3Objects) -> None:
     assert objects.get("staging/a") == b"one"
 
 
-def test_of_two_who_create_one_wins(objects: S3Objects, bucket: str) -> None:  # noqa: F811
+def test_of_two_who_create_one_wins(objects: S3Objects, bucket: str) -> None:
     other = S3Objects(bucket + "/log")
     start = threading.Barrier(2)
     outcomes: list[str] = []
@@ -112,7 +112,7 @@ def test_of_two_who_create_one_wins(objects: S3Objects, bucket: str) -> None:  #
     other.close()
 
 
-def test_a_checkpoint_never_goes_back(objects: S3Objects, bucket: str) -> None:  # noqa: F811
+def test_a_checkpoint_never_goes_back(objects: S3Objects, bucket: str) -> None:
     other = S3Objects(bucket + "/log")
     objects.put("checkpoint", checkpoint(5))
     other.put("checkpoint", checkpoint(8))
@@ -130,7 +130,7 @@ def test_a_checkpoint_never_goes_back(objects: S3Objects, bucket: str) -> None: 
 
 def test_a_checkpoint_that_another_swapped_in_between_is_not_overwritten(
     objects: S3Objects,
-    bucket: str,  # noqa: F811
+    bucket: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     other = S3Objects(bucket + "/log")
@@ -171,7 +171,7 @@ def test_nothing_shows_the_credentials(objects: S3Objects) -> None:
     assert SECRET not in repr(objects) + repr(objects._store) + repr(vars(objects))
 
 
-def test_wrong_credentials_are_said(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_wrong_credentials_are_said(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong-" + SECRET[:5])
     with pytest.raises(RegisterError, match="refuses the credentials") as caught:
         S3Objects(bucket)
@@ -179,18 +179,18 @@ def test_wrong_credentials_are_said(bucket: str, monkeypatch: pytest.MonkeyPatch
     assert "wrong-" not in str(caught.value)
 
 
-def test_a_bucket_that_is_not_there_is_said(bucket: str) -> None:  # noqa: F811
+def test_a_bucket_that_is_not_there_is_said(bucket: str) -> None:
     with pytest.raises(RegisterError, match="no such bucket") as caught:
         S3Objects("s3://nobody-made-this-one")
     assert caught.value.reason == "unwritable"
 
 
-def test_no_store_is_unreachable(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_no_store_is_unreachable(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     assert _reason(S3Objects, bucket, 0.5) == "unreachable"
 
 
-def test_without_leave_nothing_is_sent_in_clear(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_without_leave_nothing_is_sent_in_clear(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ALLOW_HTTP")
     with pytest.raises(RegisterError, match="AWS_ALLOW_HTTP"):
         S3Objects(bucket)
@@ -252,8 +252,8 @@ def test_what_a_store_says_to_a_write_comes_out_with_the_next_call(
 
 
 def test_a_store_that_went_away_is_said_and_written_to_when_it_is_back(
-    seaweed: Seaweed,  # noqa: F811
-    bucket: str,  # noqa: F811
+    seaweed: Seaweed,
+    bucket: str,
 ) -> None:
     objects = S3Objects(bucket, timeout=1.0)
     objects.put("tile/0/000", b"before")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sql
-from tests.register.engines import Postgres, postgres  # noqa: F401 (a fixture)
+from tests.register.engines import Postgres
 from tests.register.posts import many
 
 from assay.errors import RegisterError
