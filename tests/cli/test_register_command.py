@@ -253,6 +253,20 @@ class TestFindAndForget:
         fsck = desk.assay("fsck", "log")
         assert (fsck.code, fsck.words) == (0, "test.example/log: whole, 5 entries.")
 
+    def test_the_operator_forgets_for_others(self, desk: Desk) -> None:
+        desk.assay("add", "note.txt", "--log", "log", "--public", who="rival")
+        public = desk.assay("key").out.strip()
+        refused = desk.assay("forget", "0", "--log", "log", "--yes", "--operator", "--json", "-")
+        assert refused.code != 0, "log.toml names no operator yet"
+        assert desk.assay("find", "note.txt", "--log", "log").code == 0
+        settings = desk.path("log/log.toml")
+        settings.write_text(settings.read_text().replace('operator = ""', f'operator = "{public}"'))
+        desk.path("more.txt").write_text("more")
+        added = desk.assay("add", "more.txt", "--log", "log", "--public", "--json", "-", who="rival").record
+        done = desk.assay("forget", str(added["index"]), "--log", "log", "--yes", "--operator", "--json", "-")
+        assert (done.code, done.record["erased"]) == (0, True)
+        assert desk.assay("find", "more.txt", "--log", "log").code == 4
+
     def test_forget_asks_first(self, desk: Desk) -> None:
         desk.assay("add", "note.txt", "--log", "log")
         assert desk.assay("forget", "0", "--log", "log").code == 1, "there is nobody to answer"

@@ -198,6 +198,10 @@ def forget_command(  # noqa: PLR0917
     what: Annotated[str, typer.Argument(metavar="RECEIPT|INDEX", help="Its receipt, or its number in the log.")],
     log: Log = None,
     key: Key = None,
+    operator: Annotated[
+        bool,
+        typer.Option("--operator", help="Forget a claim of another key: yours is the operator's, as log.toml says."),
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     json_file: Json = None,
     quiet: Quiet = False,
@@ -217,10 +221,10 @@ def forget_command(  # noqa: PLR0917
     who = submitter(key, make=False)
     with where.opened() as register:
         index, leaf = _meant(register, what)
-        if leaf.key_hash != who.key_hash:
+        if leaf.key_hash != who.key_hash and not operator:
             raise RegisterError(
-                f"Entry {index} is a claim by another key than yours: only who made a claim, or the register's "
-                "operator, can take it back.",
+                f"Entry {index} is a claim by another key than yours: only who made a claim can take it back, "
+                "or the register's operator with --operator.",
                 "key",
             )
         question = f"Forget entry {index} of {register.verifier.name} for good?"

@@ -225,11 +225,11 @@ def _ask(where: Place, subject: "_Subject | None", narrow: Query, *, path: str |
 def _says(found: Found, origin: str, *, of_file: bool) -> str:
     count = len(found.claims)
     standing = sum(claim.withdrawn is None for claim in found.claims)
-    what = "of this file, or of a picture that looks the same" if of_file else "found"
+    what = " to this file, or to a picture that looks the same" if of_file else ""
     if count == 0:
-        says = f"No public claim {what} in {origin}. A private claim is found by nobody."
+        says = f"{origin}: no public claim{what}. A private claim is found by nobody."
     else:
-        says = f"{count} {'claim' if count == 1 else 'claims'} {what} in {origin}"
+        says = f"{origin}: {count} {'claim' if count == 1 else 'claims'}{what}"
         says += "." if standing == count else f", {count - standing} of them taken back."
     if found.more:
         says += " There are more than are shown."
