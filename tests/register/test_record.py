@@ -139,6 +139,7 @@ def test_the_salt_depends_on_all_that_goes_in() -> None:
     }
     assert len(salts) == 12
     assert derive_salt(secret, b"r", b"m") == derive_salt(secret, b"r", b"m")
+    assert derive_salt(secret, b"r", b"m") != derive_salt(secret, b"r", b"m", public=True)
 
 
 @given(st.binary(min_size=32, max_size=32), st.binary(max_size=300))

@@ -98,14 +98,17 @@ def _pair(value: cbor.Value) -> tuple[str, bytes]:
             raise RegisterError("A fingerprint in a record is a list of an algorithm and bits.", "malformed")
 
 
-def derive_salt(secret: bytes, record: bytes, manifest: bytes | None = None) -> bytes:
+def derive_salt(secret: bytes, record: bytes, manifest: bytes | None = None, *, public: bool = False) -> bytes:
     """The salt of a claim, 32 bytes, from 32 secret bytes of the submitter, an encoded record and a plain manifest.
+
+    A public claim has another salt than a private one of the same file: it is another claim, and gives away nothing of
+    the private one.
 
     Whoever has the submitter's key can derive it again for a file at hand, and nobody else can: the key is to be kept
     as secret after a claim is forgotten as before.
     """
     digest = NO_MANIFEST if manifest is None else hashlib.sha256(manifest).digest()
-    return hmac.digest(secret, record + digest, "sha256")
+    return hmac.digest(secret, record + digest + bytes((public,)), "sha256")
 
 
 def encrypt(salt: bytes, manifest: bytes) -> bytes:

@@ -89,7 +89,7 @@ class Submitter:
         openings, entries = [], []
         for record, manifest in claims:
             encoded = record.encode()
-            opening = Opening(record=encoded, salt=derive_salt(self._secret, encoded, manifest))
+            opening = Opening(record=encoded, salt=derive_salt(self._secret, encoded, manifest, public=public))
             kept = None if manifest is None else encrypt(opening.salt, manifest)
             digest = leaf.NO_MANIFEST if kept is None else hashlib.sha256(kept).digest()
             made = leaf.head(leaf.Kind.CLAIM, leaf.commit(opening.salt, encoded), digest, self.key_hash)
