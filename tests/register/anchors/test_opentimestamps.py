@@ -20,7 +20,7 @@ from assay.errors import RegisterError
 from assay.register.anchors import Anchor, Bound, Trust, check
 from assay.register.anchors import opentimestamps as ots
 from assay.register.anchors.bound import MAX_PROOF, digest_of
-from assay.register.anchors.headers import Headers
+from assay.register.anchors.headers import Evidence, Headers
 from assay.register.http import Http
 
 NOTE = "log.example/one\n3\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n"
@@ -222,6 +222,34 @@ class TestHostile:
         timestamp = Timestamp(digest_of(NOTE))
         timestamp.attestations.add(BitcoinBlockHeaderAttestation(2**200))
         assert checked(written_out(timestamp), headers=Headers({})).status == "unchecked"
+
+    def test_a_height_too_long_to_be_written(self) -> None:
+        """Python writes no whole number of more than 4300 digits; the library reads heights of 8192 bytes."""
+        timestamp = Timestamp(digest_of(NOTE))
+        timestamp.attestations.add(BitcoinBlockHeaderAttestation(1 << 50_000))
+        proof = written_out(timestamp)
+        for headers in (None, Headers({})):
+            assert checked(proof, headers=headers).status == "unchecked"
+        assert (ots.blocks(proof), ots.heights(proof), ots.finished(proof)) == (0, set(), False)
+
+    def test_blocks_of_another_root_cost_no_walk_along_the_chain(self) -> None:
+        """A thousand heights fit in a proof, and a chain has a million headers: only roots that fit are followed."""
+
+        class Counted(Headers):
+            walks = 0
+
+            def evidence(self, height: int) -> Evidence | None:
+                self.walks += 1
+                return super().evidence(height)
+
+        bitcoin = Bitcoin()
+        bitcoin.mine()
+        timestamp = Timestamp(digest_of(NOTE))
+        for height in range(bitcoin.start, bitcoin.start + 50):
+            timestamp.attestations.add(BitcoinBlockHeaderAttestation(height))
+        headers = Counted(dict.fromkeys(range(bitcoin.start, bitcoin.start + 50), bitcoin.headers[0]))
+        assert checked(written_out(timestamp), headers=headers).status == "invalid"
+        assert headers.walks == 0
 
     def test_another_digest_or_chain(self) -> None:
         sha1 = Timestamp(digest_of(NOTE)[:20])

@@ -137,6 +137,12 @@ class Headers:
             raise RegisterError(f"It is not a row of block headers of {SIZE} bytes each.", "malformed")
         return cls(_Row(data, start), trusted=trusted, difficulty=difficulty)
 
+    def get(self, height: int) -> Header | None:
+        """The header of a block, its work checked and nothing around it; None where it is not here. Raises
+        RegisterError: ``proof``, ``malformed``.
+        """
+        return Header.parse(self._headers[height]) if height in self._headers else None
+
     def evidence(self, height: int) -> Evidence | None:
         """The header of a block with what stands behind it; None where it is not here.
 

@@ -116,16 +116,13 @@ def blocks(proof: bytes) -> int:
 
 def heights(proof: bytes) -> set[int]:
     """The blocks whose headers are needed to check it. Raises RegisterError ``malformed``."""
-    found = (a for _, a in _attestations(_decode(proof).timestamp))
-    return {a.height for a in found if isinstance(a, BitcoinBlockHeaderAttestation) and a.height < MAX_HEIGHT}
+    return {a.height for _, a in _attestations(_decode(proof).timestamp) if _in_block(a)}
 
 
 def finished(proof: bytes) -> bool:
     """Whether it leads to blocks and nothing in it waits. Raises RegisterError ``malformed``."""
     found = [a for _, a in _attestations(_decode(proof).timestamp)]
-    return any(isinstance(a, BitcoinBlockHeaderAttestation) for a in found) and not any(
-        isinstance(a, PendingAttestation) for a in found
-    )
+    return any(map(_in_block, found)) and not any(isinstance(a, PendingAttestation) for a in found)
 
 
 def check(proof: bytes, text: str, headers: Headers | None) -> Bound:
@@ -138,7 +135,7 @@ def check(proof: bytes, text: str, headers: Headers | None) -> Bound:
         return _bound("invalid", "The OpenTimestamps proof is about something else than this checkpoint.")
     steps = ["The proof begins at the SHA-256 of the checkpoint's text."]
     attestations = list(_attestations(detached.timestamp))
-    found = sorted({(a.height, p.msg) for p, a in attestations if isinstance(a, BitcoinBlockHeaderAttestation)})
+    found = sorted({(a.height, p.msg) for p, a in attestations if _in_block(a)})
     if not found:
         waiting = sorted(
             {urlsplit(a.uri).hostname or "?" for _, a in attestations if isinstance(a, PendingAttestation)}
@@ -157,14 +154,16 @@ def _against(found: list[tuple[int, bytes]], headers: Headers, steps: list[str])
     others: list[Bound] = []
     for height, root in found:
         try:
-            evidence = headers.evidence(height) if height < MAX_HEIGHT else None
+            # The walk along the chain is long: it is only for a block whose root is the one of the proof.
+            header = headers.get(height)
+            evidence = headers.evidence(height) if header and header.root == root else None
         except RegisterError as error:
             others.append(_bound("unchecked", f"The block headers do not hold together: {error}", steps, _name(height)))
             continue
-        if evidence is None:
+        if header is None:
             says = f"Block {height} of the Bitcoin chain is said to have it; its header is not among those given."
             others.append(_bound("unchecked", says, steps, _name(height)))
-        elif evidence.header.root != root:
+        elif evidence is None:
             says = f"The proof does not lead to the Merkle root of block {height} of the Bitcoin chain."
             others.append(_bound("invalid", says, steps, _name(height)))
         elif not headers.believed(evidence):
@@ -245,13 +244,17 @@ def _attestations(timestamp: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def _blocks(timestamp: Any) -> int:
-    found = {(p.msg, a.height) for p, a in _attestations(timestamp) if isinstance(a, BitcoinBlockHeaderAttestation)}
-    return len(found)
+    return len({(p.msg, a.height) for p, a in _attestations(timestamp) if _in_block(a)})
+
+
+def _in_block(attestation: Any) -> bool:
+    """Whether it names a block. The library reads heights of any length, longer than Python writes in decimal."""
+    return isinstance(attestation, BitcoinBlockHeaderAttestation) and attestation.height < MAX_HEIGHT
 
 
 def _prune(timestamp: Any) -> None:
     """Keep what leads to blocks."""
-    timestamp.attestations = {a for a in timestamp.attestations if isinstance(a, BitcoinBlockHeaderAttestation)}
+    timestamp.attestations = set(filter(_in_block, timestamp.attestations))
     for op, below in list(timestamp.ops.items()):
         if _blocks(below):
             _prune(below)
