@@ -114,7 +114,9 @@ class Bridge(httpx.BaseTransport):
             answer = await self._inner.handle_async_request(
                 httpx.Request(request.method, request.url, headers=request.headers, content=body)
             )
-            return httpx.Response(answer.status_code, headers=answer.headers, content=await answer.aread())
+            content = await answer.aread()
+            headers = {name: value for name, value in answer.headers.items() if name != "content-encoding"}
+            return httpx.Response(answer.status_code, headers=headers, content=content)
 
         return asyncio.run_coroutine_threadsafe(run(), self._loop).result()
 

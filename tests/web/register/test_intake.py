@@ -77,6 +77,8 @@ def changed(submission: Submission, **fields: Any) -> Submission:
 SUBMITTER = Submitter.generate()
 GOOD = claims(SUBMITTER, 1, 2, manifest=b"m")
 FIRST = GOOD.entries[0]
+OPENING = FIRST.opening
+assert OPENING is not None
 
 
 def first(**fields: Any) -> Submission:
@@ -108,8 +110,8 @@ def first(**fields: Any) -> Submission:
         (first(head=b"\1\3" + FIRST.head[2:]), 422, "unsupported"),
         (first(head=head(Kind.TOMBSTONE, bytes(32), b"m" * 32, key_hash(GOOD.key))), 400, "malformed"),
         (first(opening=GOOD.entries[1].opening), 422, "mismatch"),
-        (first(opening=msgspec.structs.replace(FIRST.opening, salt=b"short")), 400, "malformed"),
-        (first(opening=msgspec.structs.replace(FIRST.opening, record=b"x" * 4097)), 413, "too_large"),
+        (first(opening=msgspec.structs.replace(OPENING, salt=b"short")), 400, "malformed"),
+        (first(opening=msgspec.structs.replace(OPENING, record=b"x" * 4097)), 413, "too_large"),
         (first(manifest=b"another"), 422, "mismatch"),
     ],
 )  # fmt: skip

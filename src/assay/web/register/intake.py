@@ -5,6 +5,7 @@ hand over to the sequencer, since verifying lets the loop go on meanwhile.
 """
 
 import asyncio
+import contextlib
 import re
 import time
 from collections import OrderedDict, deque
@@ -74,12 +75,11 @@ class Intake:
         self._submit, self._meter, self._counter, self._metrics = submit, meter, counter, metrics
         self._seconds, self._max_body, self._max_held = seconds, max_body, max_held
         self._held = 0
+        self._closed = False
         self._lock = Lock()
         self._given_back: deque[tuple[bytes, int]] = deque()
         self._recent: OrderedDict[bytes, None] = OrderedDict()
         self._queue: SimpleQueue[_Item | None] = SimpleQueue()
-        self._mail: deque[tuple[asyncio.Future[Accepted], Accepted | BaseException]] = deque()
-        self._called = False
         self._threads = [Thread(target=self._work, name="assay-intake", daemon=True) for _ in range(THREADS)]
         for thread in self._threads:
             thread.start()
@@ -122,6 +122,8 @@ class Intake:
 
     def _pass(self, scope: Any) -> None:
         """What is looked at before the body."""
+        if self._closed:
+            raise RegisterError("The log is being closed; hand in again later.", "busy")
         if scope["method"] != "POST":
             raise Refusal(405, "method_not_allowed", "Submissions are sent by POST.", {"Allow": _ALLOW})
         wait = self._counter.wait((scope.get("client") or ("",))[0])
@@ -202,32 +204,25 @@ class Intake:
         self._post(item, accepted)
 
     def _post(self, item: _Item, outcome: Accepted | BaseException) -> None:
-        """Wake the loop once for all that is done by then, not once for each."""
-        self._mail.append((item.waiter, outcome))
-        if not self._called:
-            self._called = True
-            try:
-                item.loop.call_soon_threadsafe(self._deliver)
-            except RuntimeError:  # the loop has ended, and with it whoever waited
-                self._called = False
-
-    def _deliver(self) -> None:
-        self._called = False
-        while self._mail:
-            waiter, outcome = self._mail.popleft()
-            if waiter.done():
-                continue
-            if isinstance(outcome, BaseException):
-                waiter.set_exception(outcome)
-            else:
-                waiter.set_result(outcome)
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and with it whoever waited
+            item.loop.call_soon_threadsafe(_deliver, item.waiter, outcome)
 
     def close(self) -> None:
         """Hand over what has arrived, and end the thread."""
+        self._closed = True
         for _ in self._threads:
             self._queue.put(None)
         for thread in self._threads:
             thread.join()
+
+
+def _deliver(waiter: "asyncio.Future[Accepted]", outcome: Accepted | BaseException) -> None:
+    if waiter.done():
+        return
+    if isinstance(outcome, BaseException):
+        waiter.set_exception(outcome)
+    else:
+        waiter.set_result(outcome)
 
 
 def _preferred(scope: Any) -> float | None:

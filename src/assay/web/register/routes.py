@@ -9,7 +9,6 @@ from litestar.di import NamedDependency
 from litestar.params import PathParameter, QueryParameter
 
 from assay.errors import RegisterError
-from assay.register.encoding import MAX_SIZE
 from assay.register.local import OpenRegister
 from assay.register.model import Batch, Hit, Query
 from assay.register.policy import Policy
@@ -24,13 +23,15 @@ from assay.web.verifier import verifier_page
 
 MAX_HITS = 1000
 """Entries in one answer to a search."""
+MOST = 2**53 - 1
+"""The largest number of a question: all that read JSON hold it exactly."""
 NO_STORE = [ResponseHeader(name="Cache-Control", value="no-store")]
 HEX32 = "^[0-9a-f]{64}$"
 T = TypeVar("T")
 
 Serving = NamedDependency[OpenRegister]
-Index = Annotated[int, PathParameter(ge=0, le=MAX_SIZE, description="The index of an entry in the log.")]
-Seconds = Annotated[int | None, QueryParameter(ge=0, le=MAX_SIZE, description="POSIX seconds, the operator's clock.")]
+Index = Annotated[int, PathParameter(ge=0, le=MOST, description="The index of an entry in the log.")]
+Seconds = Annotated[int | None, QueryParameter(ge=0, le=MOST, description="POSIX seconds, the operator's clock.")]
 Digest = Annotated[str | None, QueryParameter(pattern=HEX32, description="SHA-256 of the file, in hex.")]
 Algorithm = Annotated[
     str | None,
@@ -45,10 +46,10 @@ Distance = Annotated[
 Signer = Annotated[
     str | None, QueryParameter(pattern=HEX32, description="The submitter's raw Ed25519 key, or its SHA-256, in hex.")
 ]
-After = Annotated[int, QueryParameter(ge=-1, le=MAX_SIZE, description="Only entries after this index.")]
+After = Annotated[int, QueryParameter(ge=-1, le=MOST, description="Only entries after this index.")]
 Limit = Annotated[int, QueryParameter(ge=1, le=MAX_HITS, description="How many entries at most.")]
 ManifestDigest = Annotated[str, PathParameter(pattern=HEX32, description="SHA-256 of the encrypted manifest, in hex.")]
-Size = Annotated[int, PathParameter(ge=0, le=MAX_SIZE, description="Entries that the checkpoint must cover.")]
+Size = Annotated[int, PathParameter(ge=0, le=MOST, description="Entries that the checkpoint must cover.")]
 
 
 def _refusals(*statuses: int) -> Any:
