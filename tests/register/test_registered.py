@@ -133,7 +133,7 @@ class TestRun:
         finally:
             place.write_bytes(before)
         assert {claim["not_after"] for claim in outcome.details["claims"]} == {"2025-11-24T16:00:00+00:00"}
-        assert {claim["witnesses"] for claim in outcome.details["claims"]} == {"w"}
+        assert {proof["witnesses"] for proof in outcome.details["proofs"]} == {"w"}
         assert "The earliest proven time" in outcome.says
 
     def test_abstains_where_there_is_nothing_to_ask(self, tmp_path: Path) -> None:

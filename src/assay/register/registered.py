@@ -12,7 +12,7 @@ from assay.errors import MediaError, RegisterError
 from assay.evidence import Finding, Method, Outcome, Reason
 from assay.media import Media
 from assay.register.access import open_register
-from assay.register.look import Claim, Found, Look
+from assay.register.look import Claim, Found, Look, Proof
 from assay.register.registers import FILE, Known, known
 
 CARD = Method(
@@ -130,7 +130,7 @@ def _says(found: Sequence[tuple[Known, Found]], failed: list[str], unasked: list
         sentences.append(f"{_count(len(claims), 'public claim')}: {', '.join(kinds)}.")
         keys = len({claim.key for _, claim in standing})
         if keys > 1:
-            sentences.append(f"They are by {keys} different keys, so that not all of them can be the maker's.")
+            sentences.append(f"They are by {keys} different keys: rivals, or one holder of several.")
         sentences += _who(standing)
         sentences += _when(standing)
         sentences.append(_NOT_TRUTH)
@@ -185,9 +185,9 @@ def _details(
             }
             for one, answer, log in found
         ],
-        "claims": [
-            _row(one.name, claim) for one, answer, _ in found for claim in answer.claims
-        ],
+        "claims": _rows(found, "how", "key", "name", "proof", "not_after", "withdrawn"),
+        "proofs": _rows(found, "anchored", "witnesses", "says"),
+        "files": _rows(found, "sha256", "bytes", "media_type", "score", "manifest", "seen"),
     }  # fmt: skip
     if failed:
         details["failed"] = [{"name": name, "says": says} for name, says in failed.items()]
@@ -198,15 +198,17 @@ def _details(
     return details
 
 
-def _row(register: str, claim: Claim) -> dict[str, Any]:
-    """A claim as a row of plain values."""
-    row: dict[str, Any] = msgspec.to_builtins(claim)
-    proof = row.pop("proof") or {"state": "not_checked", "says": "There are too many claims to check each."}
-    return {
-        "register": register, **row, "proof": proof["state"], "not_after": proof.get("not_after"),
-        "anchored": proof.get("anchored", False), "witnesses": ", ".join(proof.get("witnesses", ())),
-        "says": proof["says"],
-    }  # fmt: skip
+def _rows(found: Sequence[tuple[Known, Found, str]], *wanted: str) -> list[dict[str, Any]]:
+    """The named fields of every claim, and of its proof, as rows that a report can show side by side."""
+    rows = []
+    for one, answer, _ in found:
+        for claim in answer.claims:
+            proof = claim.proof or Proof(state="missing", says="Not checked: there are too many claims.")
+            known = {**msgspec.to_builtins(proof), "proof": proof.state, "register": one.name}
+            known |= {key: value for key, value in msgspec.to_builtins(claim).items() if key != "proof"}
+            known["witnesses"] = ", ".join(proof.witnesses)
+            rows.append({key: known[key] for key in ("register", "index", *wanted)})
+    return rows
 
 
 def _count(count: int, what: str) -> str:
