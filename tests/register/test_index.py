@@ -241,6 +241,38 @@ def test_forgetting_an_entry_that_is_not_there_is_refused(index: SqlIndex) -> No
     assert caught.value.reason == "missing"
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"after": 2**70}, {"after": -(2**70)}, {"since": 2**63}, {"until": 10**30},
+        {"algorithm": "a\0b", "fingerprint": b"x"}, {"algorithm": "\ud800", "fingerprint": b"x"},
+        {"algorithm": ALGORITHM, "fingerprint": b"x", "distance": 2**64},
+        {"algorithm": ALGORITHM}, {"fingerprint": b"x"},
+    ],
+)  # fmt: skip
+def test_what_nothing_can_have_is_refused(index: SqlIndex, query: dict[str, object]) -> None:
+    with pytest.raises(RegisterError) as caught:
+        _indexes(index, **query)
+    assert caught.value.reason == "malformed"
+
+
+def test_what_is_merely_odd_finds_nothing(index: SqlIndex) -> None:
+    index.apply([many(bytes(32), 0, 1, 1_000, [b"12345678"])], 1)
+    for query in (
+        {"digest": b""}, {"digest": bytes(5_000)}, {"signer": b"x"}, {"since": 2**62}, {"until": -(2**62)},
+        {"algorithm": "", "fingerprint": b"x"}, {"algorithm": ALGORITHM, "fingerprint": b""},
+        {"algorithm": ALGORITHM, "fingerprint": b"12345678", "distance": -1}, {"limit": -1}, {"after": 2**62},
+        {"after": -(2**62), "until": 5},
+    ):  # fmt: skip
+        assert _indexes(index, **query) == []
+    for number in (-1, 2**63, 2**70, -(2**70)):
+        assert index.get(number) is None
+        assert index.batch(number) is None
+        with pytest.raises(RegisterError):
+            index.forget(number)
+    assert index.by_leaf_hash(b"") is None
+
+
 def test_forgetting_takes_the_opening_from_every_search(index: SqlIndex) -> None:
     post = many(bytes(32), 0, 3, 1_000, [b"12345678"] * 3)
     index.apply([post], 3)

@@ -18,6 +18,11 @@ SCHEMA = "0001"
 """The newest migration in ``versions``."""
 WAIT = 30.0
 """Seconds that a writer waits for the others."""
+_PATIENCE = {
+    "connect_timeout": 10, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}  # fmt: skip
+"""What gives up a server of PostgreSQL that is gone without a word: seconds, and the last in milliseconds."""
 _UPGRADE_LOCK = 0x61737361
 """Number of the PostgreSQL advisory lock under which one process alone upgrades."""
 
@@ -63,7 +68,7 @@ def open_engine(where: str | Path) -> sql.Engine:
     else:
         try:
             engine = sql.create_engine(
-                url, pool_pre_ping=True, connect_args={"connect_timeout": 10}, pool_timeout=WAIT, pool_recycle=600
+                url, pool_pre_ping=True, connect_args=_PATIENCE, pool_timeout=WAIT, pool_recycle=600
             )
         except ModuleNotFoundError:
             raise RegisterError(

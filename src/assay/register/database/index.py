@@ -23,6 +23,7 @@ from assay.register.database.tables import (
     TIMES,
     TOMBSTONES,
 )
+from assay.register.encoding import MAX_SIZE
 from assay.register.leaf import LEAF, NO_MANIFEST, Kind, Leaf, key_hash
 from assay.register.model import Batch, Hit, Posted, Query, Row
 from assay.register.record import Record
@@ -101,6 +102,8 @@ class SqlIndex:
 
     def batch(self, index: int) -> Batch | None:
         """How an entry is part of its batch, with the inclusion path of its head."""
+        if not 0 <= index <= MAX_SIZE:
+            return None
         with reading(self.engine) as connection:
             row = connection.execute(
                 sql.select(ENTRIES.c.position, BATCHES.c.heads, SUBMITTERS.c.key)
@@ -121,10 +124,10 @@ class SqlIndex:
         ``busy`` where a reader keeps the old bytes in the file, though the tables have them no more: call it again.
         """
         with writing(self.engine) as connection:
-            leaf = connection.scalar(sql.select(ENTRIES.c.leaf).where(ENTRIES.c.entry == index))
-            if leaf is None:
+            hit = next(iter(hits(connection, [index])), None)
+            if hit is None:
                 raise RegisterError(f"The register has no entry {index}.", "missing")
-            _condemn(connection, bytes(leaf))
+            _condemn(connection, hit.leaf)
             traces = self._eraser.destroy(connection, [index])
         self._wipe([index], traces)
         if self._eraser.pending:

@@ -8,6 +8,7 @@ import sqlalchemy as sql
 from assay.errors import RegisterError
 from assay.register.database.fingerprints import Fingerprints
 from assay.register.database.tables import BATCHES, ENTRIES, OPENINGS, SUBMITTERS, TIMES, TOMBSTONES
+from assay.register.encoding import MAX_SIZE
 from assay.register.leaf import key_hash
 from assay.register.model import MAX_ENTRIES, Hit, Opening, Query
 
@@ -16,6 +17,7 @@ MAX_HITS = 1000
 SLOT = 600
 """Seconds of the operator's clock that share a row of the table of times."""
 _CHUNK = 500
+_LARGEST = 2**62
 
 _WHOLE = (
     sql.select(
@@ -33,7 +35,7 @@ _WHOLE = (
 def hits(connection: sql.Connection, entries: Iterable[int], distances: dict[int, int] | None = None) -> list[Hit]:
     """What is known of these entries, lowest first; those that are not there are left out."""
     found: list[Hit] = []
-    wanted = iter(sorted(entries))
+    wanted = iter(sorted(entry for entry in entries if 0 <= entry <= MAX_SIZE))
     while chunk := list(islice(wanted, _CHUNK)):
         for row in connection.execute(_WHOLE.where(ENTRIES.c.entry.in_(chunk))):
             opening = None if row.record is None else Opening(record=bytes(row.record), salt=bytes(row.salt))
@@ -50,8 +52,13 @@ def hits(connection: sql.Connection, entries: Iterable[int], distances: dict[int
 def search(connection: sql.Connection, fingerprints: Fingerprints, query: Query) -> list[Hit]:
     """Entries of which all holds that is asked for, lowest index first, at most :data:`MAX_HITS`.
 
-    Raises RegisterError ``malformed`` where a fingerprint comes without its algorithm, or the other way round.
+    Raises RegisterError ``malformed`` where a fingerprint comes without its algorithm, or the other way round, and for
+    numbers and names that nothing can have.
     """
+    if any(abs(n) > _LARGEST for n in (query.after, query.distance, query.since or 0, query.until or 0)):
+        raise RegisterError("A number in the search is too large.", "malformed")
+    if query.algorithm is not None and not (query.algorithm.isascii() and query.algorithm.isprintable()):
+        raise RegisterError("The name of an algorithm has characters that no such name has.", "malformed")
     if (query.fingerprint is None) != (query.algorithm is None):
         raise RegisterError("A search by fingerprint wants the fingerprint and its algorithm.", "malformed")
     limit = min(query.limit, MAX_HITS)
