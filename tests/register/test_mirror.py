@@ -259,6 +259,18 @@ def test_storage_elsewhere(tmp_path: Path, made: Made) -> None:
     elsewhere.close()
 
 
+def test_copies_in_s3(made: Made, bucket: str) -> None:
+    """A real S3 store: pulled, grown, interrupted by damage, verified."""
+    (made.folder / "objects").write_text(f"{bucket}/copies\n")
+    elsewhere = made.open()
+    for size in (700, 1100):
+        made.log.add(leaves(size - len(made.log.entries), len(made.log.entries)))
+        assert elsewhere.pull(elsewhere.policy.logs[0]).size == verify(elsewhere, ORIGIN) == size
+    assert elsewhere.store(ORIGIN).get("tile/entries/002") == made.log.fetch("tile/entries/002")
+    assert not (made.folder / "logs").exists()
+    elsewhere.close()
+
+
 def test_damage_is_found(made: Made) -> None:
     made.pull()
     path = made.folder / "logs" / name_of(ORIGIN) / "tile/entries/001"

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import msgspec
 import typer
+from rich.console import Console
 
 from assay.cli.outputs import emit
 from assay.cli.register.common import BAD, DONE, Json, Quiet, complain, digest_of, say, show
@@ -130,7 +131,7 @@ def run_command(  # noqa: PLR0917 (typer reads the options from the signature)
     known: set[Alert] = set()
     try:
         while True:
-            found = monitor.check()
+            found = _looked(monitor, quiet=quiet or json)
             if json:
                 emit(line(Watched(time=_now(), round=found)))
             elif not quiet:
@@ -178,6 +179,19 @@ def check_evidence_command(
         if not trusted:
             say(f"Under the key that the evidence names, which you must know to be the log's: {judgement.key}")
     raise typer.Exit(DONE if judgement.convicts else BAD)
+
+
+def _looked(monitor: Monitor, *, quiet: bool) -> Round:
+    """One round; on a terminal, with how far the reading of entries is."""
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        return monitor.check()
+    with console.status("asking everybody") as status:
+        return monitor.check(
+            lambda origin, done, every: status.update(
+                f"{plain(origin)}: {number(done)} of {number(every)} entries read"
+            )
+        )
 
 
 def _mirrored(text: str) -> Mirrored:

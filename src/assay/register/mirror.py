@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 
@@ -41,6 +42,9 @@ from assay.register.tiles import (
 )
 from assay.register.witness import EVIDENCE, HEADS, create_keys, read_keys, read_policy, write_policy
 
+if TYPE_CHECKING:
+    from assay.register.s3 import S3Objects
+
 OBJECTS = "objects"
 THREADS = 8
 """Bundles that are fetched at once."""
@@ -49,7 +53,7 @@ _OTHERS = MAX_SIGNATURES - 8
 
 Progress = Callable[[int, int], None]
 """Told how many bundles of how many are there."""
-Storage = Callable[[str], Objects]
+Storage = Callable[[str], "FolderObjects | S3Objects"]
 """Given the name of a log's folder: where its tiles are kept."""
 
 
@@ -81,7 +85,7 @@ class Mirror:
         self._keys = read_keys(folder / "mirror.key")
         self._heads = Heads(folder / HEADS, clock)
         self._storage = storage or _storage(folder)
-        self._stores: dict[str, Objects] = {}
+        self._stores: dict[str, FolderObjects | S3Objects] = {}
 
     @property
     def verifiers(self) -> tuple[VerifierKey, ...]:
@@ -188,7 +192,9 @@ class Mirror:
         _tidy(head.size, new.size, store)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of files and connections."""
+        for store in self._stores.values():
+            store.close()
         self._heads.close()
 
 
