@@ -6,17 +6,29 @@
 import base64
 import dataclasses
 import hashlib
+import struct
 import sys
 from collections.abc import Iterator
 
 import cbor2
 import msgspec
-from tests.register.receipts import ALICE, ORIGIN, PICTURE, TIME, policy_of, record, scene, witnesses
+from tests.register.receipts import (
+    ALICE,
+    ORIGIN,
+    PICTURE,
+    TIME,
+    policy_of,
+    record,
+    scene,
+    small_point_signature,
+    witnesses,
+)
 
 from assay.register.checkpoint import Checkpoint
 from assay.register.encoding import base64_of
 from assay.register.keys import KeyType, SignerKey
-from assay.register.leaf import Kind, Leaf, commit
+from assay.register.leaf import Kind, Leaf, batch_message, commit, head
+from assay.register.merkle import leaf_hash
 from assay.register.model import Anchor, Batch, Opening
 from assay.register.note import Note, Signature
 from assay.register.receipt import Receipt, issue
@@ -149,6 +161,8 @@ def _broken() -> Iterator[Vector]:
     yield case("no log signature", unsigned, "log", reason="signature")
     other = _but(receipt, log=SignerKey.generate(ORIGIN).verifier)
     yield case("other log key", other, "log", reason="signature")
+    pointed = _small_point(receipt)
+    yield case("submitter's signature with a small point", pointed, "submitter", "inclusion", reason="signature")
     yield case("weak submitter key", _weak(receipt), "submitter", "inclusion", reason="key")
 
 
@@ -174,6 +188,20 @@ def _weak(receipt: Receipt) -> Receipt:
     encoded = record(PICTURE).encode()
     digest = hashlib.sha256(key).digest()
     leaf = Leaf(Kind.CLAIM, commit(salt, encoded), bytes(32), digest, key + bytes(32))
+    batch = Batch(key=key, count=1, position=0, path=())
+    return _but(receipt, leaf=leaf, batch=batch, opening=Opening(record=encoded, salt=salt))
+
+
+def _small_point(receipt: Receipt) -> Receipt:
+    """A leaf that its submitter signed in a way that no honest signer does, and that verifiers differ on."""
+    seed = b"\7" * 32
+    salt = b"\6" * 32
+    encoded = record(PICTURE).encode()
+    key = SignerKey("anyone", KeyType.ED25519, seed).verifier.public
+    named = hashlib.sha256(key).digest()
+    hashed = leaf_hash(head(Kind.CLAIM, commit(salt, encoded), bytes(32), named))
+    signature = small_point_signature(seed, batch_message(1, hashed))
+    leaf = Leaf(Kind.CLAIM, commit(salt, encoded), bytes(32), named, signature)
     batch = Batch(key=key, count=1, position=0, path=())
     return _but(receipt, leaf=leaf, batch=batch, opening=Opening(record=encoded, salt=salt))
 
@@ -281,6 +309,22 @@ def _policies() -> Iterator[Vector]:
     yield case("cosignature cut off", two, "refused", "signature", signed(short, *cosigned[1:]))
     late = signers[0].sign(proof.note.text, 2**63)
     yield case("cosignature with an impossible time", two, "refused", "signature", signed(late, *cosigned[1:]))
+    text = proof.note.text
+    point = small_point_signature(signers[0].secret, f"cosignature/v1\ntime {TIME}\n{text}".encode())
+    small = Signature(cosigned[0].name, cosigned[0].key_id, struct.pack(">Q", TIME) + point)
+    yield case("cosignature with a small point", two, "refused", "signature", signed(small, *cosigned[1:]))
+    quantum = SignerKey(ORIGIN, ML, b"\x08" * 32)
+    for extension, state, why in (("", "trusted", None), ("an extension\n", "refused", "key")):
+        longer = Note(text + extension, (quantum.sign(text), signers[2].sign(text, TIME)))
+        yield case(
+            f"a log that signs with ML-DSA-44 alone, extension {extension!r}",
+            policy_of(quantum.verifier, signers[2:], 1), state, why,
+            _but(_with_note(receipt, longer), log=quantum.verifier),
+        )  # fmt: skip
+    longest = text + "\N{MUSICAL SYMBOL G CLEF}" * (16_384 - len(text) - 1) + "\n"
+    many = Note(longest, (made.register.signer.sign(longest), signers[0].sign(longest, TIME)))
+    whole = _with_note(receipt, many)
+    yield case("a text of as many characters as are read", policy_of(log, signers[:1], 1), "trusted", broken=whole)
     untimed = signers[2].sign(proof.note.text, 0)
     yield case("cosignature without a time", policy_of(log, signers[2:], 1), "trusted", broken=signed(untimed))
     for last in (253_402_300_739, 253_402_300_740, 2**63 - 1):

@@ -4,6 +4,8 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from assay.errors import RegisterError
 from assay.register.checkpoint import Checkpoint
 from assay.register.keys import KeyType, SignerKey, VerifierKey
@@ -23,6 +25,18 @@ TIME = 1_790_000_000
 def record(content: bytes) -> Record:
     """The record of a picture."""
     return Record(hashlib.sha256(content).digest(), len(content), "image/jpeg", (("pdq", bytes(range(32))),))
+
+
+def small_point_signature(seed: bytes, message: bytes) -> bytes:
+    """An Ed25519 signature that the holder of the key makes with the neutral point for R: it fulfils the equation of
+    RFC 8032, section 5.1.7, without a random number.
+    """
+    order = 2**252 + 27742317777372353535851937790883648493
+    scalar = int.from_bytes(hashlib.sha512(seed).digest()[:32], "little") & (1 << 254) - 8 | 1 << 254
+    public = Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
+    neutral = b"\1" + bytes(31)
+    challenge = int.from_bytes(hashlib.sha512(neutral + public + message).digest(), "little")
+    return neutral + (challenge * scalar % order).to_bytes(32, "little")
 
 
 def witnesses(*kinds: KeyType) -> tuple[SignerKey, ...]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from tests.register.receipts import small_point_signature
 
 from assay.errors import RegisterError
 from assay.register.leaf import (
@@ -106,6 +107,16 @@ def test_a_signature_with_a_scalar_too_large() -> None:
     malleable = signature[:32] + (int.from_bytes(signature[32:], "little") + order).to_bytes(32, "little")
     with pytest.raises(RegisterError):
         check_signature(PUBLIC, 1, bytes(32), malleable)
+
+
+def test_a_signature_that_begins_with_a_point_of_small_order() -> None:
+    """Its own key's holder can make one; OpenSSL takes it, and the Web Cryptography API says that none should."""
+    message = batch_message(1, bytes(32))
+    signature = small_point_signature(KEY.private_bytes_raw(), message)
+    KEY.public_key().verify(signature, message)
+    with pytest.raises(RegisterError) as caught:
+        check_signature(PUBLIC, 1, bytes(32), signature)
+    assert caught.value.reason == "signature"
 
 
 def test_the_example_of_the_reference_page() -> None:

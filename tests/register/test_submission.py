@@ -57,8 +57,9 @@ def test_each_leaf_leads_to_what_was_signed(count: int) -> None:
     assert caught.value.reason == "missing"
 
 
-def test_the_same_claim_is_the_same_head_public_or_not() -> None:
-    assert [entry.head for entry in made(3).entries] == [entry.head for entry in made(3, public=True).entries]
+def test_the_same_claim_is_the_same_head_and_a_public_one_another() -> None:
+    assert [entry.head for entry in made(3).entries] == [entry.head for entry in made(3).entries]
+    assert not {entry.head for entry in made(3).entries} & {entry.head for entry in made(3, public=True).entries}
     with_manifest = made(3, manifest=b"credentials")
     assert with_manifest == made(3, manifest=b"credentials")
     assert with_manifest.entries[0].head != made(3).entries[0].head
@@ -251,3 +252,7 @@ def test_nothing_private_shows() -> None:
     secret = ALICE._private.private_bytes_raw().hex()
     assert secret not in repr(ALICE)
     assert repr(ALICE) == f"Submitter({ALICE.key_hash.hex()})"
+    submission, (opening,) = ALICE.claims([(record(1), None)], public=True)
+    for shown in (repr(opening), str(opening), repr(submission), f"{submission.entries}"):
+        assert repr(opening.salt)[2:-1] not in shown
+        assert repr(opening.record)[2:-1] not in shown

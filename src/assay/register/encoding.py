@@ -53,8 +53,16 @@ def check_ed25519(public: bytes) -> None:
     if len(public) != 32:
         raise RegisterError(f"An Ed25519 public key has 32 bytes; this has {len(public)}.", "key")
     y = int.from_bytes(public, "little") & (1 << 255) - 1
-    if y >= _P or y in _LOW_ORDER_Y:
+    if y >= _P or small_order(public):
         raise RegisterError("The Ed25519 public key is not one that a signer can have: use another key.", "key")
 
 
-__all__ = ["MAX_SIZE", "base64_of", "check_ed25519", "decimal", "from_base64"]
+def small_order(point: bytes) -> bool:
+    """Whether the point of 32 bytes that a key is, or a signature begins with, has an order that divides 8.
+
+    No honest signer makes such a signature, and verifiers differ on it: so none is accepted that begins with one.
+    """
+    return int.from_bytes(point, "little") & (1 << 255) - 1 in _LOW_ORDER_Y
+
+
+__all__ = ["MAX_SIZE", "base64_of", "check_ed25519", "decimal", "from_base64", "small_order"]

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, M
 
 from assay.errors import RegisterError
 from assay.register.checkpoint import Checkpoint
-from assay.register.encoding import MAX_SIZE, base64_of, check_ed25519, from_base64
+from assay.register.encoding import MAX_SIZE, base64_of, check_ed25519, from_base64, small_order
 from assay.register.note import Note, Signature, check_name
 
 
@@ -123,6 +123,8 @@ class VerifierKey:
             if time > MAX_SIZE:
                 raise wrong
             message = _cosigned(self.kind, self.name, time, text)
+        if self.kind is not KeyType.MLDSA44 and small_order(blob[:32]):
+            raise wrong
         try:
             self._public.verify(blob, message)
         except (InvalidSignature, ValueError):

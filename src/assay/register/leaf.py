@@ -24,7 +24,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from assay.errors import RegisterError
-from assay.register.encoding import check_ed25519
+from assay.register.encoding import check_ed25519, small_order
 
 VERSION = 0x01
 HEAD = 98
@@ -109,6 +109,8 @@ def check_signature(public: bytes, count: int, root: bytes, signature: bytes) ->
     """
     check_ed25519(public)
     try:
+        if small_order(signature[:32]):
+            raise InvalidSignature
         Ed25519PublicKey.from_public_bytes(public).verify(signature, batch_message(count, root))
     except (InvalidSignature, ValueError):
         raise RegisterError("The submitter's signature does not verify.", "signature") from None

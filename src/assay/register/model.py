@@ -27,6 +27,10 @@ class Opening(_Model, frozen=True):
     record: bytes
     salt: bytes
 
+    def __repr__(self) -> str:
+        """Without what must not reach a log of errors: who has the salt can open the claim."""
+        return "Opening(…)"
+
 
 class Entry(_Model, frozen=True):
     """One entry as it is handed in. ``head`` has 98 bytes (see :mod:`assay.register.leaf`); ``opening`` makes a claim

@@ -79,7 +79,7 @@ class Policy:
         a type that Assay does not know.
         """
         text = data if isinstance(data, str) else data.decode("utf-8", "surrogateescape")
-        if len(text) > MAX_POLICY:
+        if len(text.encode("utf-8", "replace")) > MAX_POLICY:
             raise RegisterError(f"The policy has more than {MAX_POLICY} bytes.", "too_large")
         reader = _Reader()
         for number, line in enumerate(text.split("\n"), 1):

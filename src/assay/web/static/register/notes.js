@@ -5,7 +5,7 @@
  *
  * @typedef {{name: string, keyId: string, blob: Uint8Array<ArrayBuffer>}} Signature
  * @typedef {{text: string, signatures: Signature[]}} Note
- * @typedef {{origin: string, size: bigint, root: Uint8Array<ArrayBuffer>}} Checkpoint
+ * @typedef {{origin: string, size: bigint, root: Uint8Array<ArrayBuffer>, extensions: string[]}} Checkpoint
  * @typedef {{name: string, kind: number, public: Uint8Array<ArrayBuffer>, keyId: string}} VerifierKey
  * @typedef {bigint | string | Uint8Array<ArrayBuffer> | null | CborList} Cbor
  * @typedef {Cbor[]} CborList
@@ -154,11 +154,11 @@ function checkName(name) {
 /** @param {string} text @returns {Checkpoint} */
 export function parseCheckpoint(text) {
   const lines = text.split('\n');
-  if (text.length > MAX_TEXT) throw malformed('The checkpoint is too long.');
+  if ([...text].length > MAX_TEXT) throw malformed('The checkpoint is too long.');
   if (lines.pop() !== '' || lines.length < 3 || lines.includes(''))
     throw malformed('A checkpoint has at least three lines, none empty, each ended by a newline.');
-  const [origin, size, root] = lines;
-  const found = { origin, size: decimal(size, 'The tree size'), root: fromBase64(root, 'The root hash', 32) };
+  const [origin, size, root, ...extensions] = lines;
+  const found = { origin, size: decimal(size, 'The tree size'), root: fromBase64(root, 'The root hash', 32), extensions };
   if (found.size === 0n && hex(found.root) !== EMPTY_ROOT)
     throw malformed('The checkpoint states another root for an empty tree than such a tree has.');
   return found;
@@ -185,9 +185,12 @@ function parseSignature(line) {
   return { name: checkName(line.slice(2, space)), keyId: hex(data.slice(0, 4)), blob: data.slice(4) };
 }
 
+/** The y coordinate of a point of Curve25519. @param {Bytes} point */
+const yOf = (point) => BigInt(`0x${hex(point.slice().reverse())}`) & ((1n << 255n) - 1n);
+
 /** Refuse a key that is not canonical, or whose point has a small order. @param {Bytes} key */
 export function checkEd25519(key) {
-  const y = BigInt(`0x${hex(key.slice().reverse())}`) & ((1n << 255n) - 1n);
+  const y = yOf(key);
   if (key.length !== 32 || y >= P || LOW_ORDER_Y.has(y))
     throw new RegisterError('The Ed25519 public key is not one that a signer can have: use another key.', 'key');
 }
@@ -219,6 +222,8 @@ export const isOf = (key) => (/** @type {Signature} */ signature) =>
 
 /** @param {string} algorithm @param {Bytes} key @param {Bytes} signature @param {Bytes} message */
 async function holds(algorithm, key, signature, message) {
+  // No honest signer makes a signature whose point has a small order, and browsers differ on those.
+  if (algorithm === 'Ed25519' && LOW_ORDER_Y.has(yOf(signature.slice(0, 32)))) return false;
   let imported;
   try {
     const format = /** @type {'raw'} */ (algorithm === 'Ed25519' ? 'raw' : 'raw-public');
