@@ -193,9 +193,7 @@ def test_many_at_once_never_roll_back(tmp_path: Path, log: ToyLog) -> None:
     def go(opening: Witness, size: int, body: bytes) -> None:
         answers.append((size, opening.add_checkpoint(body).status))
 
-    threads = [
-        threading.Thread(target=go, args=(openings[n % 2], size, body)) for n, (size, body) in enumerate(bodies)
-    ]
+    threads = [threading.Thread(target=go, args=(openings[n % 2], size, body)) for n, (size, body) in enumerate(bodies)]
     for thread in threads:
         thread.start()
     for thread in threads:
