@@ -149,11 +149,19 @@ class TestAdd:
         assert desk.path("note.txt.tlog-proof").read_text() == "mine"
         assert receipt_of(desk.path("note.txt.2.tlog-proof")).proof.index == 0
 
-    def test_private_first_then_public_is_told_and_stays_private(self, desk: Desk) -> None:
+    def test_public_and_private_are_claims_apart_each_with_its_receipt(self, desk: Desk) -> None:
         desk.assay("add", "note.txt", "--log", "log")
-        again = desk.assay("add", "note.txt", "--log", "log", "--public", "--json", "-").record
-        assert (again["state"], again["public"]) == ("duplicate", False)
-        assert "stays private" in again["note"]
+        public = desk.assay("add", "note.txt", "--log", "log", "--public", "--json", "-").record
+        assert (public["state"], public["index"]) == ("registered", 1)
+        assert public["receipt"] == "note.txt.2.tlog-proof"
+        for flags, index in (((), 0), (("--public",), 1)):
+            again = desk.assay("add", "note.txt", "--log", "log", *flags, "--json", "-").record
+            assert (again["state"], again["index"]) == ("kept", index)
+        desk.path("note.txt.2.tlog-proof").unlink()
+        desk.path("note.txt.tlog-proof").unlink()
+        desk.assay("forget", "0", "--log", "log", "--yes")
+        again = desk.assay("add", "note.txt", "--log", "log", "--json", "-").record
+        assert (again["state"], again["index"]) == ("forgotten", 0)
 
     def test_credentials_are_handed_in_encrypted(self, desk: Desk) -> None:
         signed = sample("image/jpeg")

@@ -153,13 +153,11 @@ class _Asked:
                 self._tell(NotAdded(path=str(task.path), error=says, reason=found.reason), watch)
 
     def _kept(self, path: Path, found: Measured, watch: "_Watch") -> bool:
-        """Whether the receipt of an earlier run is here and stands for all that is asked now."""
-        if self.public:
-            return False
+        """Whether the receipt of an earlier run is here, of the very claim that would be made now."""
         for where, receipt in found_for(path, self.folder, found.digest):
-            ours = receipt.log == self.verifier and receipt.leaf.key_hash == self.who.key_hash
-            if ours and bool(found.manifest) == any(receipt.leaf.manifest):
-                self._tell(self._added(path, found, receipt, where, "kept", None), watch)
+            submission, _ = self.who.claims([claim_of(found)], public=self.public)
+            if receipt.log == self.verifier and receipt.leaf.head == submission.entries[0].head:
+                self._tell(self._added(path, found, receipt, where, "kept"), watch)
                 return True
         return False
 
@@ -169,20 +167,14 @@ class _Asked:
         for (path, found), one in zip(group, done, strict=True):
             state: State = "forgotten" if one.forgotten else "duplicate" if one.duplicate else "registered"
             where = keep(one.receipt, path, self.folder)
-            self._tell(self._added(path, found, one.receipt, where, state, one.public), watch)
+            self._tell(self._added(path, found, one.receipt, where, state), watch)
 
-    def _added(  # noqa: PLR0917
-        self, path: Path, found: Measured, receipt: Receipt, where: Path, state: State, public: bool | None
-    ) -> Added:
+    def _added(self, path: Path, found: Measured, receipt: Receipt, where: Path, state: State) -> Added:
         note = found.note
-        if state == "duplicate" and self.public and not public:
-            note = "It was registered privately before, and stays private: the register keeps the first claim."
-        elif state == "duplicate" and public and not self.public:
-            note = "It was registered publicly before, and stays public: assay register forget takes it back."
-        elif state == "forgotten":
+        if state == "forgotten":
             note = "This claim was taken back: its receipt holds, and the register shows nothing of it."
         return Added(
-            path=str(path), sha256=found.digest.hex(), state=state, public=public, index=receipt.proof.index,
+            path=str(path), sha256=found.digest.hex(), state=state, public=self.public, index=receipt.proof.index,
             receipt=str(where), log=str(receipt.log), origin=receipt.checkpoint.origin,
             fingerprints=tuple(name for name, _ in found.fingerprints), manifest=found.manifest is not None, note=note,
         )  # fmt: skip

@@ -26,13 +26,10 @@ Claim = tuple[Record, bytes | None]
 
 @dataclass(frozen=True)
 class Registered:
-    """One file's place. ``duplicate`` says that the claim was there before, ``public`` whether the register shows it;
-    ``forgotten`` that it was taken back.
-    """
+    """One file's place. ``duplicate`` says that the claim was there before, ``forgotten`` that it was taken back."""
 
     receipt: Receipt
-    duplicate: bool
-    public: bool
+    duplicate: bool = False
     forgotten: bool = False
 
 
@@ -78,27 +75,21 @@ def post(
             ) from None
     fresh = _Fresh(register, accepted)
     made = {
-        claim: _registered(fresh, submission, number, opening, public=public)
+        claim: _registered(fresh, submission, number, opening)
         for number, (claim, opening) in enumerate(zip(different, openings, strict=True))
     }
     return [made[claim] for claim in claims]
 
 
-def _registered(fresh: "_Fresh", submission: Submission, number: int, opening: Opening, *, public: bool) -> Registered:
+def _registered(fresh: "_Fresh", submission: Submission, number: int, opening: Opening) -> Registered:
     position = fresh.accepted.positions[number]
-    if not position.duplicate:
-        receipt = issue(fresh, position.index, opening, batch_of(submission, number))
-        _ours(receipt, submission, number)
-        return Registered(receipt, duplicate=False, public=public)
-    hit = fresh.get(position.index)
-    receipt = issue(fresh, position.index, opening)
+    batch = None if position.duplicate else batch_of(submission, number)
+    receipt = issue(fresh, position.index, opening, batch)
     _ours(receipt, submission, number)
-    return Registered(
-        receipt,
-        duplicate=True,
-        public=bool(hit and hit.opening),
-        forgotten=bool(hit and hit.tombstone is not None),
-    )
+    if not position.duplicate:
+        return Registered(receipt)
+    hit = fresh.get(position.index)
+    return Registered(receipt, duplicate=True, forgotten=bool(hit and hit.tombstone is not None))
 
 
 def _ours(receipt: Receipt, submission: Submission, number: int) -> None:

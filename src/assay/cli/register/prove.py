@@ -1,5 +1,6 @@
 """``assay register verify`` and ``prove``: what a receipt proves, and a receipt that proves more."""
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -183,21 +184,18 @@ def _lost(
         if max(hit.index for hit in page) <= after:
             break
         after = max(hit.index for hit in page)
-    for manifest in (False, True):
-        for fingerprint in (True, False):
-            measured = found if (fingerprint, manifest) == (True, False) else _measured(file, fingerprint, manifest)
-            submission, (opening,) = who.claims([claim_of(measured)])
-            index = mine.get(submission.entries[0].head)
-            if index is not None:
-                new = issue(register, index, opening)
-                if new.leaf.head != submission.entries[0].head:
-                    raise RegisterError(f"The register shows another claim as entry {index} than it said.", "damaged")
-                there = next(
-                    (pair for pair in found_for(file, None, measured.digest) if pair[1].leaf == new.leaf), None
-                )
-                if there:
-                    return there[0], there[1], new
-                return output or keep(new, file, None), None, new
+    for manifest, fingerprint, public in itertools.product((False, True), (True, False), (False, True)):
+        measured = found if (fingerprint, manifest) == (True, False) else _measured(file, fingerprint, manifest)
+        submission, (opening,) = who.claims([claim_of(measured)], public=public)
+        index = mine.get(submission.entries[0].head)
+        if index is not None:
+            new = issue(register, index, opening)
+            if new.leaf.head != submission.entries[0].head:
+                raise RegisterError(f"The register shows another claim as entry {index} than it said.", "damaged")
+            there = next((pair for pair in found_for(file, None, measured.digest) if pair[1].leaf == new.leaf), None)
+            if there:
+                return there[0], there[1], new
+            return output or keep(new, file, None), None, new
     raise RegisterError(
         f"There is no claim of {file} by your key in {register.verifier.name}: assay register add makes one.", "missing"
     )

@@ -18,7 +18,7 @@ class Added(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     sha256: str
     state: State
-    public: bool | None
+    public: bool
     index: int
     receipt: str
     log: str

@@ -68,11 +68,8 @@ def _one(answer: Added, console: Console) -> None:
         ),
         overflow="fold",
     )  # fmt: skip
-    rows = [("sha256", answer.sha256), ("receipt", answer.receipt)]
-    if answer.public is not None:
-        rows.insert(
-            0, ("kind", "public: anybody finds it" if answer.public else "private: nobody can tell of which file")
-        )
+    kind = "public: anybody finds it" if answer.public else "private: nobody can tell of which file"
+    rows = [("kind", kind), ("sha256", answer.sha256), ("receipt", answer.receipt)]
     if answer.fingerprints:
         rows.append(("fingerprint", ", ".join(answer.fingerprints)))
     if answer.manifest:
