@@ -89,6 +89,7 @@ def demo() -> None:
     if code != 1:
         sys.exit(f"The forged sample should have given exit code 1 (a claim of alteration); it gave {code}")
     credentials()
+    claims()
     say("Open demo-report/report.html in a browser: the forged part is in demo-report/splice.mask.png.")
     say("And demo-report/found.html: the picture that had lost its credentials, laid over the one that was signed.")
 
@@ -109,6 +110,22 @@ def credentials() -> None:
         assay, "recover", "demo-report/stripped.jpg", "--from", "demo-report/manifests", "--trust", root,
         "--html", "demo-report/found.html",
     )  # fmt: skip
+
+
+def claims() -> None:
+    """The register: claim the signed sample in a log of one's own, find the claim, and prove it offline."""
+    say("Registering the signed sample in a log of its own; finding the claim, and proving it from its receipt alone")
+    log, picture, mine = "demo-report/log", "demo-report/signed.jpg", {"ASSAY_CONFIG_DIR": "demo-report/settings"}
+    for path in (log, "demo-report/receipts"):
+        shutil.rmtree(ROOT / path, ignore_errors=True)
+    for command in (
+        ("init", log, "--origin", "demo.example/log"),
+        ("add", picture, "--log", log, "--public", "--manifest", "--receipt", "demo-report/receipts"),
+        ("find", picture, "--log", log),
+        ("verify", "demo-report/receipts/signed.jpg.tlog-proof", picture, "--policy", f"{log}/policy"),
+        ("fsck", log),
+    ):
+        call(BIN / "assay", "register", *command, **mine)
 
 
 def lint() -> None:
