@@ -77,7 +77,7 @@ def setup(group: str | None) -> None:
 
 
 def demo() -> None:
-    """Make a forged sample and examine it; sign another, strip it, and find its credentials again."""
+    """Make a forged sample and examine it; sign another, strip it, find its credentials again, and register it."""
     setup(None)
     say("Making a sample: a landscape, drawn by code, with a forged part")
     call(BIN / "python", "-m", "assay.testing", DEMO)
