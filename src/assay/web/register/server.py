@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import sys
 from pathlib import Path
 
 import msgspec
@@ -31,6 +32,8 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
 def application() -> App:
     """The application that the environment describes: made in the process that answers."""
     log_lines()
+    # A thread that has verified a signature waits this long for a busy one to let it go on; the default is 5 ms.
+    sys.setswitchinterval(0.001)
     return build(msgspec.json.decode(os.environ[CONFIGURATION], type=Configuration))
 
 
