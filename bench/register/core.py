@@ -272,15 +272,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.register.core", description=__doc__)
     parser.add_argument("--seconds", type=float, default=5.0, help="for each figure")
     parser.add_argument("--entries", type=int, help="also make a log of so many entries, and open it again")
+    parser.add_argument("--only-scale", action="store_true", help="make that log, and measure nothing else")
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()), help="on which disk")
     parser.add_argument("--reopen", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.reopen:
         reopen(given.reopen)
         return
-    print(f"{machine()}; batches: median of {TURNS} turns")
-    measure_batches(given.folder, given.seconds)
-    measure_proofs(given.folder, given.seconds)
+    if not given.only_scale:
+        print(f"{machine()}; batches: median of {TURNS} turns")
+        measure_batches(given.folder, given.seconds)
+        measure_proofs(given.folder, given.seconds)
     if given.entries:
         measure_scale(given.folder, given.entries)
 
