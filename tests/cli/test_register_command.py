@@ -193,7 +193,10 @@ class TestVerify:
             1, "unsound", "mismatch",
         )  # fmt: skip
         loose = desk.assay("verify", "note.txt.tlog-proof", "note.txt")
-        assert (loose.code, "nobody vouches for the log" in loose.words) == (1, True)
+        assert (loose.code, "nobody vouches for the log" in loose.words) == (0, True)
+        assert desk.assay("verify", "note.txt.tlog-proof", "other.txt").code == 1, "unsound, policy or not"
+        alone = desk.assay("verify", "note.txt.tlog-proof", "--json", "-").record
+        assert alone["verdict"]["state"] == "unvouched"
         whole = desk.path("note.txt.tlog-proof").read_bytes()
         desk.path("cut.tlog-proof").write_bytes(whole[:-40])
         cut = desk.assay("verify", "cut.tlog-proof", "note.txt", "--policy", "log/policy")

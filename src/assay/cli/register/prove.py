@@ -75,8 +75,9 @@ def verify_command(  # noqa: PLR0917 (typer reads the options from the signature
     Without --policy the register's own in your settings counts, where there is one for this log. Opens no connection,
     unless --node is given.
 
-    Exit code: 0 the receipt holds for the file, and the policy accepts it; 1 it does not hold, is about another file,
-    or is not accepted, or there is no policy; 2 the request makes no sense; 3 a file cannot be read.
+    Exit code: 0 the receipt holds for the file, and the policy, where there is one, accepts it: without one nobody
+    vouches for the log; 1 it does not hold, is about another file, or is not accepted; 2 the request makes no sense; 3
+    a file cannot be read.
 
     [bold]Examples[/bold]
 
@@ -106,7 +107,7 @@ def verify_command(  # noqa: PLR0917 (typer reads the options from the signature
     )
     if show(done, json_file) and not quiet:
         render_verified(done, Console())
-    raise typer.Exit(DONE if done.verdict.state == "trusted" else BAD)
+    raise typer.Exit(DONE if done.verdict.state in {"trusted", "unvouched"} else BAD)
 
 
 def prove_command(  # noqa: PLR0917
