@@ -115,7 +115,7 @@ def credentials() -> None:
 def claims() -> None:
     """The register: claim the signed sample in a log of one's own, find the claim, and prove it offline."""
     say("Registering the signed sample in a log of its own; finding the claim, and proving it from its receipt alone")
-    log, picture, mine = "demo-report/log", "demo-report/signed.jpg", {"ASSAY_CONFIG_DIR": "demo-report/settings"}
+    log, picture = "demo-report/log", "demo-report/signed.jpg"
     for path in (log, "demo-report/receipts"):
         shutil.rmtree(ROOT / path, ignore_errors=True)
     for command in (
@@ -125,7 +125,7 @@ def claims() -> None:
         ("verify", "demo-report/receipts/signed.jpg.tlog-proof", picture, "--policy", f"{log}/policy"),
         ("fsck", log),
     ):
-        call(BIN / "assay", "register", *command, **mine)
+        call(BIN / "assay", "register", *command, ASSAY_CONFIG_DIR="demo-report/settings")
 
 
 def lint() -> None:

@@ -30,9 +30,10 @@ PARTS = {
     "core": Part(
         ("-m", "bench.register.core", "--seconds", "5"),
         "The core: batches, proofs",
-        "Entries found new, made durable, written into tiles and published, one process. Beside them, in the same run, a "
-        "bare loop that appends as many bytes and makes them durable, and a PostgreSQL that takes the same leaves by COPY "
-        "under a unique hash. Checking submitters' signatures and filling the searchable index are not in it: see HTTP.",
+        "Entries found new, made durable, written into tiles and published, one process. Beside them, in the same run, "
+        "a bare loop that appends as many bytes and makes them durable, and a PostgreSQL that takes the same leaves by "
+        "COPY under a unique hash. Checking submitters' signatures and filling the searchable index are not in it: see "
+        "HTTP.",
     ),
     "scale": Part(
         ("-m", "bench.register.core", "--only-scale", "--entries", "10000000"),
@@ -44,8 +45,8 @@ PARTS = {
         ("-m", "bench.register.http", "--seconds", "10"),
         "Over HTTP",
         "The whole server, one process: each post is signed and checked, durable and published before it is answered. "
-        "The program that makes the load runs on the same two cores. Beside it, a server on the same library that answers "
-        "the same requests and does nothing.",
+        "The program that makes the load runs on the same two cores. Beside it, a server on the same library that "
+        "answers the same requests and does nothing.",
     ),
     "soak": Part(
         ("-m", "bench.register.soak", "--clients", "200", "--minutes", "5"),
