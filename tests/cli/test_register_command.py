@@ -13,10 +13,13 @@ import cv2
 import msgspec
 import pytest
 from tests.provenance.samples import sample
+from tests.register.servers import Served as Serving
+from tests.web.register.serving import served
 from typer.testing import CliRunner
 
 from assay.cli.register import app
 from assay.errors import AssayError
+from assay.register.cose import check_cose_receipt
 from assay.register.keys import KeyType, SignerKey, VerifierKey
 from assay.register.receipt import Receipt
 from assay.register.record import Record
@@ -316,6 +319,39 @@ class TestProve:
         desk.assay("add", "more.txt", "--log", "log")
         newer = desk.assay("prove", "note.txt.tlog-proof", "--log", "log", "--json", "-").record
         assert (newer["size"], newer["changed"]) == (2, True)
+
+    def test_a_cose_receipt_of_the_entry(self, desk: Desk) -> None:
+        desk.assay("add", "note.txt", "--log", "log")
+        done = desk.assay("prove", "note.txt.tlog-proof", "--log", "log", "--cose", "note.cose", "--json", "-")
+        assert (done.code, done.record["cose"]) == (0, "note.cose")
+        receipt = receipt_of(desk.path("note.txt.tlog-proof"))
+        stated = check_cose_receipt(desk.path("note.cose").read_bytes(), receipt.leaf.encode(), receipt.log)
+        assert (stated.index, stated.root) == (0, receipt.checkpoint.root)
+        over = desk.assay("prove", "note.txt.tlog-proof", "--log", "log", "--cose", "note.txt.tlog-proof")
+        assert (over.code, "would be written over" in over.err) == (2, True)
+
+    def test_a_cose_receipt_over_http_is_checked_before_it_is_written(self, desk: Desk) -> None:
+        desk.assay("add", "note.txt", "--log", "log")
+        desk.path("other.txt").write_text("another text")
+        desk.assay("add", "other.txt", "--log", "log")
+        with served(desk.path("log")) as made:
+
+            async def swapped(scope: Any, receive: Any, send: Any) -> None:
+                if scope.get("path") == "/api/v1/entries/0/cose":
+                    scope = {**scope, "path": "/api/v1/entries/1/cose", "raw_path": b"/api/v1/entries/1/cose"}
+                await made.app(scope, receive, send)
+
+            for app in (swapped, made.app):
+                with Serving(app) as server:
+                    log = ("--log", server.url, "--policy", "log/policy")
+                    done = desk.assay("prove", "note.txt.tlog-proof", *log, "--cose", "note.cose")
+                if app is swapped:
+                    assert (done.code, "no COSE receipt that holds" in done.err) == (2, True)
+                    assert not desk.path("note.cose").exists()
+                else:
+                    assert done.code == 0, done.err
+        receipt = receipt_of(desk.path("note.txt.tlog-proof"))
+        check_cose_receipt(desk.path("note.cose").read_bytes(), receipt.leaf.encode(), receipt.log)
 
     def test_another_history_is_told_on(self, desk: Desk) -> None:
         """The log is put back to before the claim, and grows on another way."""

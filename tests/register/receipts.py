@@ -130,6 +130,9 @@ class MemoryRegister:
     def manifest(self, digest: bytes) -> bytes | None:
         raise NotImplementedError
 
+    def cose(self, index: int) -> bytes:
+        raise NotImplementedError
+
     def close(self) -> None:
         pass
 

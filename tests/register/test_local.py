@@ -6,6 +6,7 @@ import pytest
 from tests.register.posts import digest, record
 
 from assay.errors import RegisterError
+from assay.register.cose import check_cose_receipt
 from assay.register.local import LocalRegister
 from assay.register.log import Log, init
 from assay.register.model import Query
@@ -33,6 +34,9 @@ def test_what_is_handed_in_is_found_and_proven(folder: Path) -> None:
         assert (hit.key, batch.count) == (submitter.public, 2)
         assert register.manifest(submission.entries[0].head[34:66]) == submission.entries[0].manifest
         issue(register, 1).check()
+        entry = register.get(1)
+        assert entry is not None
+        assert check_cose_receipt(register.cose(1), entry.leaf, register.verifier).index == 1
         assert (register.get(2), register.batch(2), register.manifest(bytes(32)), register.anchored(1)) == (None,) * 4
 
 

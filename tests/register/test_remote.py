@@ -9,6 +9,7 @@ from tests.register.posts import digest
 from tests.web.register.serving import Bridge, Served, claims, served
 
 from assay.errors import RegisterError
+from assay.register.cose import check_cose_receipt
 from assay.register.model import Query
 from assay.register.receipt import issue
 from assay.register.remote import RemoteRegister
@@ -41,6 +42,12 @@ def test_it_answers_as_the_folder_does(log: Served) -> None:
         assert register.batch(1) == log.log.index.batch(1)
         assert register.manifest(submission.entries[0].head[34:66]) == submission.entries[0].manifest
         issue(register, 0).check()
+        receipt = issue(register, 1)
+        stated = check_cose_receipt(register.cose(1), receipt.leaf.encode(), register.verifier)
+        assert (stated.index, stated.root) == (1, receipt.checkpoint.root)
+        with pytest.raises(RegisterError) as error:
+            register.cose(2)
+        assert error.value.reason == "missing"
         assert (register.get(2), register.batch(2), register.manifest(bytes(32)), register.anchored(1)) == (None,) * 4
 
 

@@ -7,11 +7,13 @@ from types import TracebackType
 from typing import Self
 
 from assay.errors import RegisterError
+from assay.register.cose import cose_receipt
 from assay.register.keys import VerifierKey
 from assay.register.log import Log
 from assay.register.model import MAX_MANIFEST, Accepted, Anchor, Batch, Hit, Query, Submission
 from assay.register.policy import Policy
 from assay.register.ports import Objects
+from assay.register.receipt import issue
 from assay.register.tiles import CHECKPOINT, parse_path
 from assay.register.writer import manifest_path
 
@@ -66,6 +68,11 @@ class OpenRegister:
         from assay.register.anchors.keeper import anchored  # noqa: PLC0415 (it loads the formats of anchors)
 
         return anchored(self._log.objects, size)
+
+    def cose(self, index: int) -> bytes:
+        """A COSE receipt of an entry, signed with the log's key over the root of a checkpoint that it has published."""
+        receipt = issue(self, index)
+        return cose_receipt(receipt.leaf.encode(), receipt.proof, self._log.signer)
 
     def close(self) -> None:
         """Let go of files."""

@@ -133,6 +133,12 @@ class Register(Protocol):
         """The smallest anchored checkpoint (a cosigned note) that covers ``size`` entries, with its anchors."""
         ...
 
+    def cose(self, index: int) -> bytes:
+        """A COSE receipt (RFC 9942) of an entry, signed by the log; see :mod:`assay.register.cose`. Not checked here.
+        Raises RegisterError ``missing``.
+        """
+        ...
+
     def close(self) -> None:
         """Let go of files and connections."""
         ...

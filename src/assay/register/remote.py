@@ -14,6 +14,7 @@ import httpx
 import msgspec
 
 from assay.errors import RegisterError
+from assay.register.cose import MAX_RECEIPT
 from assay.register.http import SECONDS, Answer, Http
 from assay.register.keys import VerifierKey
 from assay.register.model import MAX_MANIFEST, Accepted, Anchor, Batch, Hit, Query, Submission
@@ -162,6 +163,13 @@ class RemoteRegister:
         """The smallest anchored checkpoint (a cosigned note) that covers ``size`` entries, with its anchors."""
         found = self._find(f"anchored/{size}", Anchored)
         return None if found is None else (found.checkpoint, found.anchors)
+
+    def cose(self, index: int) -> bytes:
+        """A COSE receipt of an entry, as it came: :func:`~assay.register.cose.check_cose_receipt` checks it."""
+        answer = self._http.request("GET", f"{API}/entries/{index}/cose", MAX_RECEIPT)
+        if answer.status != 200:
+            raise self._refused(answer)
+        return answer.body
 
     def close(self) -> None:
         """Let go of the connections."""

@@ -25,6 +25,7 @@ PATHS = {
     "/api/v1/entries/{index}": "get",
     "/api/v1/entries/{index}/batch": "get",
     "/api/v1/entries/{index}/receipt": "get",
+    "/api/v1/entries/{index}/cose": "get",
     "/api/v1/manifests/{digest}": "get",
     "/api/v1/anchored/{size}": "get",
     "/api/v1/key": "get",

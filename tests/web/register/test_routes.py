@@ -11,6 +11,7 @@ from tests.register.posts import ALGORITHM, digest
 from tests.web.register.serving import Served, claims, problem, served
 
 from assay.errors import RegisterError
+from assay.register.cose import check_cose_receipt
 from assay.register.keys import KeyType, SignerKey
 from assay.register.model import Batch, Hit
 from assay.register.note import Note
@@ -90,7 +91,16 @@ def test_batch_and_receipt_hold(log: Served) -> None:
     assert (receipt.proof.index, receipt.batch, receipt.log) == (1, batch, log.log.verifier)
 
 
-@pytest.mark.parametrize("path", ["entries/5", "entries/5/batch", "entries/5/receipt", "anchored/1"])
+def test_a_cose_receipt_is_one_of_its_entry_and_of_no_other(log: Served) -> None:
+    response = log.ask("GET", "/api/v1/entries/1/cose")
+    assert response.headers["content-type"] == "application/cose"
+    leaves = [msgspec.json.decode(log.ask("GET", f"/api/v1/entries/{n}").content, type=Hit).leaf for n in (0, 1)]
+    assert check_cose_receipt(response.content, leaves[1], log.log.verifier).index == 1
+    with pytest.raises(RegisterError):
+        check_cose_receipt(response.content, leaves[0], log.log.verifier)
+
+
+@pytest.mark.parametrize("path", ["entries/5", "entries/5/batch", "entries/5/receipt", "entries/5/cose", "anchored/1"])
 def test_what_is_not_there(log: Served, path: str) -> None:
     problem(log.ask("GET", f"/api/v1/{path}"), 404, "missing")
 

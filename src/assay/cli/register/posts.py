@@ -132,6 +132,9 @@ class _Fresh:
     def manifest(self, digest: bytes) -> bytes | None:
         return self._register.manifest(digest)
 
+    def cose(self, index: int) -> bytes:
+        return self._register.cose(index)
+
     def close(self) -> None:
         """The register stays open."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from assay.cli.outputs import not_over
+from assay.cli.outputs import not_over, write
 from assay.cli.register.common import (
     BAD,
     DONE,
@@ -29,6 +29,7 @@ from assay.cli.register.posts import claim_of, found_for, keep, read_receipt, sa
 from assay.cli.register.records import Proven, Verified
 from assay.cli.register.shown import render_verified
 from assay.errors import RegisterError, UsageError
+from assay.register.cose import check_cose_receipt
 from assay.register.model import Query
 from assay.register.policy import Policy
 from assay.register.ports import Register
@@ -116,6 +117,10 @@ def prove_command(  # noqa: PLR0917
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to write; over the old receipt if not.")
     ] = None,
+    cose: Annotated[
+        Path | None,
+        typer.Option("--cose", metavar="FILE", help="Write a COSE receipt (RFC 9942) of the entry here too."),
+    ] = None,
     key: Key = None,
     policy: PolicyFile = None,
     json_file: Json = None,
@@ -126,6 +131,8 @@ def prove_command(  # noqa: PLR0917
     A receipt that is given is held to what the register shows now: a register that shows another history is told on.
     For a file without its receipt, your claim is found again with your key.
 
+    A COSE receipt, for programs that speak COSE, has the log's signature alone: no witness's, and no anchor.
+
     Exit code: 0 done; 1 the register shows another history, or its answer does not reach the policy; 2 the request
     makes no sense, or the register cannot be asked; 3 the file cannot be read.
 
@@ -135,6 +142,8 @@ def prove_command(  # noqa: PLR0917
 
       assay register prove photo.jpg --log mylog   (the receipt was lost)
     """
+    if cose is not None:
+        not_over([cose], [what, *([output] if output else [])])
     where = place(log, policy)
     old = read_receipt(what)
     at = what
@@ -150,18 +159,24 @@ def prove_command(  # noqa: PLR0917
                 raise
         _reached(new, where.policy)
         verifier = register.verifier
+        other = None if cose is None else _cose(register, new)
     target = output or at
     changed = old is None or new.encode() != old.encode()
     if changed or output is not None:
         save(new, target)
+    if cose is not None and other is not None:
+        write(cose, other, "--cose")
     done = Proven(
         receipt=str(target), index=new.proof.index, size=new.checkpoint.size,
         anchors=tuple(anchor.kind for anchor in new.anchors), changed=changed, log=str(verifier),
+        cose=str(cose) if cose else None,
     )  # fmt: skip
     if show(done, json_file) and not quiet:
         kinds = ", ".join(dict.fromkeys(done.anchors)) or "none yet"
         word = "Written" if changed or output is not None else "Nothing new"
         say(f"{word}: {target}, entry {done.index} of {done.size}; anchors: {kinds}.")
+        if cose is not None:
+            say(f"Written: {cose}, a COSE receipt of it.")
 
 
 def _reached(new: Receipt, policy: Policy | None) -> None:
@@ -170,6 +185,18 @@ def _reached(new: Receipt, policy: Policy | None) -> None:
     verdict = judge(verify(new), policy)
     if verdict.state != "trusted":
         raise ended(f"The register's answer does not reach the policy, so nothing was written. {verdict.says}", BAD)
+
+
+def _cose(register: Register, receipt: Receipt) -> bytes:
+    """The COSE receipt of the same entry, checked under the same log's key."""
+    data = register.cose(receipt.proof.index)
+    try:
+        stated = check_cose_receipt(data, receipt.leaf.encode(), receipt.log)
+    except RegisterError as error:
+        raise RegisterError(f"The register gives no COSE receipt that holds: {error}", "damaged") from None
+    if stated.index != receipt.proof.index:
+        raise RegisterError("The register gives a COSE receipt of another entry.", "damaged")
+    return data
 
 
 def _lost(

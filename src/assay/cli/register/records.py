@@ -94,13 +94,16 @@ class Verified(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Proven(msgspec.Struct, frozen=True, kw_only=True):
-    """A receipt issued anew. ``changed`` says whether it says more than before, ``anchors`` which kinds it has."""
+    """A receipt issued anew. ``changed`` says whether it says more than before, ``anchors`` which kinds it has,
+    ``cose`` where its COSE receipt was written.
+    """
 
     receipt: str
     index: int
     size: int
     anchors: tuple[str, ...]
     changed: bool
+    cose: str | None = None
     log: str
     schema: str = "assay/register-proven/1"
 

@@ -125,6 +125,17 @@ def receipt(register: Serving, index: Index) -> Response[bytes]:
 
 
 @get(
+    "/api/v1/entries/{index:int}/cose", tags=["entries"], operation_id="cose", response_headers=NO_STORE,
+    media_type="application/cose", responses=_refusals(404), summary="A COSE receipt of an entry",
+    sync_to_thread=True,
+)  # fmt: skip
+def cose(register: Serving, index: Index) -> Response[bytes]:
+    """RFC 9942, signed by the log alone, over the root of a published checkpoint. No cosignature is in it."""
+    headers = {"Content-Disposition": f'attachment; filename="entry-{index}.cose"'}
+    return Response(register.cose(index), media_type="application/cose", headers=headers)
+
+
+@get(
     "/api/v1/manifests/{digest:str}", tags=["entries"], operation_id="manifest", response_headers=NO_STORE,
     media_type="application/octet-stream", responses=_refusals(404), summary="An encrypted manifest",
     sync_to_thread=True,
@@ -179,7 +190,7 @@ def verifier() -> str:
 
 
 ROUTES: list[Callable[..., Any] | Any] = [
-    search, entry, batch, receipt, manifest, anchored, key, health, metrics, verifier,
+    search, entry, batch, receipt, cose, manifest, anchored, key, health, metrics, verifier,
 ]  # fmt: skip
 
 __all__ = ["MAX_HITS", "ROUTES"]
