@@ -4,6 +4,7 @@ import base64
 import os
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -11,10 +12,10 @@ from typing import Any
 
 import pytest
 from tests.register.receipt_vectors import Vector, vectors
-from tests.register.receipts import PICTURE, scene
+from tests.register.receipts import ORIGIN, PICTURE, scene
 
 from assay.errors import RegisterError
-from assay.register.keys import KeyType
+from assay.register.keys import KeyType, SignerKey
 from assay.register.policy import Policy
 from assay.register.receipt import Receipt, issue
 from assay.register.verify import judge, verify
@@ -133,7 +134,11 @@ def test_both_verifiers_agree_on_receipts_with_one_byte_changed(modules: Any) ->
 
 def test_a_browser_without_ml_dsa_does_not_count_those_witnesses(modules: Any) -> None:
     made = scene([KeyType.COSIGNATURE, KeyType.MLDSA44])
-    receipt = issue(made.register, made.index, made.opening).encode()
+    issued = issue(made.register, made.index, made.opening)
+    receipt = issued.encode()
+    quantum = SignerKey(ORIGIN, KeyType.MLDSA44, b"\x08" * 32)
+    note = issued.proof.note.with_signatures((quantum.sign(issued.proof.note.text),))
+    twice = replace(issued, proof=replace(issued.proof, note=note)).encode()
     without = """() => {
       const { subtle } = crypto, importKey = subtle.importKey.bind(subtle);
       subtle.importKey = (format, key, algorithm, ...rest) => algorithm === 'ML-DSA-44'
@@ -142,14 +147,17 @@ def test_a_browser_without_ml_dsa_does_not_count_those_witnesses(modules: Any) -
     }"""
     both, one = made.policy, made.policy.replace("group q 2", "group q 1")
     cases = [asked(Vector(name="", receipt=receipt, policy=text)) for text in (both, one)]
+    new = f"log {quantum.verifier}\n"
+    cases += [asked(Vector(name="", receipt=twice, policy=text)) for text in (new + one, new + "quorum none\n")]
     modules.evaluate(without)
     try:
-        refused, trusted = modules.evaluate(CHECK, cases)
+        refused, trusted, rotated, untold = modules.evaluate(CHECK, cases)
     finally:
         modules.reload()
     assert (refused["state"], refused["reason"]) == ("refused", "quorum")
     assert "This browser cannot check the ML-DSA-44 signatures of 'w2'." in refused["says"]
-    assert trusted["state"] == "trusted"
+    assert trusted["state"] == rotated["state"] == "trusted"
+    assert (untold["state"], untold["reason"]) == ("refused", "unsupported")
 
 
 class Opened:

@@ -10,7 +10,7 @@ from assay.register.edge import Edge, read_edge, read_entries
 from assay.register.leaf import LEAF
 from assay.register.merkle import leaf_hash, reader_of, root_of, subtree
 from assay.register.objects import FolderObjects
-from assay.register.tiles import TileTree, read_frontier
+from assay.register.tiles import TileTree, TrustedTree
 
 ENTRIES = [random.Random(3).randbytes(LEAF) for _ in range(1)] + [
     number.to_bytes(4, "big") + random.Random(number).randbytes(LEAF - 4) for number in range(1, 70_000)
@@ -35,7 +35,7 @@ def test_tiles_and_root_are_those_of_the_tree(sizes: list[int]) -> None:
     edge, objects = kept(sizes)
     size = sizes[-1]
     assert edge.root == root_of(HASHES[:size])
-    read_frontier(objects.get, Checkpoint("x", size, edge.root))
+    TrustedTree(objects.get, Checkpoint("x", size, edge.root))
     tree, known = TileTree(objects.get, size), reader_of(HASHES[:size])
     for level in range(size.bit_length()):
         assert tree(level, (size >> level) - 1) == known(level, (size >> level) - 1)

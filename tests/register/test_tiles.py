@@ -17,7 +17,6 @@ from assay.register.tiles import (
     encode_bundle,
     entries_path,
     parse_path,
-    read_frontier,
     tile_path,
     width_of,
 )
@@ -145,12 +144,6 @@ def test_proofs_from_tiles_are_those_from_leaves(size: int) -> None:
             if 0 <= index < size:
                 assert inclusion_proof(index, size, tree) == inclusion_proof(index, size, read)
                 assert consistency_proof(index + 1, size, tree) == consistency_proof(index + 1, size, read)
-
-
-@pytest.mark.parametrize("size", ROOTS)
-def test_the_edge(size: int) -> None:
-    edge = read_frontier(_fetch(FILES[size]), _checkpoint(size))
-    assert (edge.size, edge.root) == (size, ROOTS[size])
 
 
 def test_a_partial_tile_that_is_gone_is_read_from_the_full_one() -> None:

@@ -29,7 +29,6 @@ from assay.register.tiles import (
     decode_tile,
     encode_bundle,
     entries_path,
-    read_frontier,
     tile_path,
 )
 
@@ -139,7 +138,6 @@ def test_tessera_log(shared_data: Path) -> None:
         entries = decode_bundle(data, size)
         assert encode_bundle(entries) == data
         assert decode_tile(fetch(tile_path(0, 0, size)), size) == [leaf_hash(e) for e in entries]
-        assert read_frontier(fetch, checkpoint).root == checkpoint.root
         tree = TrustedTree(fetch, checkpoint)
         assert list(tree.entries(0, size)) == entries
         for index, entry in enumerate(entries):

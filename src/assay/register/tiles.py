@@ -144,7 +144,9 @@ class TrustedTree(TileTree):
         super().__init__(fetch, checkpoint.size, cache)
         self._fetch = fetch
         self._unchecked = TileTree(fetch, checkpoint.size, 16)
-        edge = _frontier(self._unchecked, checkpoint)
+        edge = Frontier.at(checkpoint.size, self._unchecked)
+        if edge.root != checkpoint.root:
+            raise RegisterError("The tiles do not lead to the root of the checkpoint.", "proof")
         levels = (level for level in reversed(range(edge.size.bit_length())) if edge.size >> level & 1)
         self._edge = dict(zip(levels, edge.hashes, strict=True))
         self.rows = lru_cache(cache)(self._checked)
@@ -183,19 +185,7 @@ class TrustedTree(TileTree):
         return decode_bundle(self._fetch(entries_path(index)), WIDTH)[:width]
 
 
-def read_frontier(fetch: Fetch, checkpoint: Checkpoint) -> Frontier:
-    """The edge of the tree of a checkpoint, checked against its root. Raises RegisterError ``proof``."""
-    return _frontier(TileTree(fetch, checkpoint.size), checkpoint)
-
-
-def _frontier(tree: TileTree, checkpoint: Checkpoint) -> Frontier:
-    edge = Frontier.at(checkpoint.size, tree)
-    if edge.root != checkpoint.root:
-        raise RegisterError("The tiles do not lead to the root of the checkpoint.", "proof")
-    return edge
-
-
 __all__ = [
     "CHECKPOINT", "HASH", "WIDTH", "Fetch", "TilePath", "TileTree", "TrustedTree", "decode_bundle", "decode_tile",
-    "encode_bundle", "entries_path", "parse_path", "read_frontier", "tile_path", "width_of",
+    "encode_bundle", "entries_path", "parse_path", "tile_path", "width_of",
 ]  # fmt: skip

@@ -6,7 +6,8 @@ after the median of the eleven before it, where those are there; and the one of 
 
 What is not checked: the blocks themselves, that the chain is the one with the most work, the exact new target at a
 2016th block. What a lone header is worth is its difficulty: making a false one costs that many times 2^32 hashes. So a
-header counts where it leads, hash by hash, to one that the user trusts, or where its difficulty is the one asked for.
+header counts where one that the user trusts builds on it, hash by hash, or where its difficulty is the one asked for.
+What builds on the trusted one counts only by its difficulty: upon an early block anybody can build a chain for nothing.
 
 Sources: the Bitcoin developer reference, "Block Headers" and "Target nBits".
 """
@@ -71,7 +72,7 @@ class Header:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What stands behind a header: ``linked`` that it leads to the trusted one, ``after`` how many headers in a row
+    """What stands behind a header: ``linked`` that it leads up to the trusted one, ``after`` how many headers in a row
     build on it, up to a day's.
     """
 
@@ -92,7 +93,7 @@ class _Line(msgspec.Struct, forbid_unknown_fields=True):
 
 class Headers:
     """Headers by height, as bytes. ``trusted``: (height, hash as explorers show it, as bytes) of a block that the user
-    knows to be Bitcoin's. ``difficulty``: the least for a header that does not lead to it.
+    knows to be Bitcoin's. ``difficulty``: the least for a header on which it does not build.
     """
 
     def __init__(
@@ -146,20 +147,20 @@ class Headers:
     def evidence(self, height: int) -> Evidence | None:
         """The header of a block with what stands behind it; None where it is not here.
 
-        Checks all from the eleven before it, or the trusted one, to the trusted one or a day after it, as far as they
-        are here in a row. Raises RegisterError: ``proof`` or ``malformed`` where one of them does not hold.
+        Checks all from the eleven before it to the trusted one, or a day after it, as far as they are here in a row.
+        Raises RegisterError: ``proof`` or ``malformed`` where one of them does not hold.
         """
         if height not in self._headers:
             return None
         known = self._trusted[0] if self._trusted else height
-        first, low, high = height, min(height - 11, known), max(height + DAY, known)
+        first, low, high = height, height - 11, max(height + DAY, known)
         while first > low and first - 1 in self._headers:
             first -= 1
         last, header = self._walk(first, high, height)
-        return Evidence(header, bool(self._trusted) and first <= known <= last, min(last - height, DAY))
+        return Evidence(header, bool(self._trusted) and height <= known <= last, min(last - height, DAY))
 
     def believed(self, evidence: Evidence) -> bool:
-        """Whether the header leads to the trusted one, or is as hard as asked for."""
+        """Whether the trusted one is it or builds on it, or whether it is as hard as asked for."""
         return evidence.linked or evidence.header.difficulty >= self.difficulty
 
     def _walk(self, first: int, high: int, wanted: int) -> tuple[int, Header]:

@@ -13,6 +13,16 @@ const FORBIDDEN = /[\x00-\x08\x0b-\x1f\x7f]/;
 /** @param {string} name */
 const shown = (name) => `'${name.slice(0, 80)}'`;
 
+/** When a key signed a note: undefined where the browser cannot tell. @param {VerifierKey} key @param {Note} note */
+async function told(key, note) {
+  try {
+    return await signedBy(key, note);
+  } catch (error) {
+    if (!(error instanceof RegisterError) || error.reason !== 'unsupported') throw error;
+    return undefined;
+  }
+}
+
 /** A policy, read. */
 export class Policy {
   constructor() {
@@ -107,28 +117,27 @@ export class Policy {
 
   /**
    * The witnesses that count, where a log of the policy signed and a quorum cosigned. Throws `key`, `signature`,
-   * `quorum`. A witness whose kind of signature the browser cannot check does not count, and is named.
+   * `quorum`. A log or witness whose kind of signature the browser cannot check does not count, and
+   * a witness is named.
    * @param {Note} note @returns {Promise<Witnessed[]>}
    */
   async check(note) {
     const { origin, extensions } = parseCheckpoint(note.text);
-    let signers = 0;
+    let signers = 0, untold = 0;
     for (const log of this.logs.filter((key) => key.name === origin)) {
-      const signed = (await signedBy(log, note)) !== null;
+      const signed = await told(log, note);
+      if (signed === undefined) untold += 1;
       // An ML-DSA-44 signature leaves extension lines out: they would be anybody's.
-      if (signed && (log.kind === ED25519 || !extensions.length)) signers += 1;
+      else if (signed !== null && (log.kind === ED25519 || !extensions.length)) signers += 1;
     }
+    if (!signers && untold) throw new RegisterError('This browser cannot check ML-DSA-44.', 'unsupported');
     if (!signers) throw new RegisterError(`No log that the policy names has signed this, as ${shown(origin)}.`, 'key');
     /** @type {Witnessed[]} */ const found = [];
     /** @type {string[]} */ const unchecked = [];
     for (const [name, key] of this.witnesses) {
-      try {
-        const time = await signedBy(key, note);
-        if (time !== null) found.push({ name, key, time });
-      } catch (error) {
-        if (!(error instanceof RegisterError) || error.reason !== 'unsupported') throw error;
-        unchecked.push(name);
-      }
+      const time = await told(key, note);
+      if (time === undefined) unchecked.push(name);
+      else if (time !== null) found.push({ name, key, time });
     }
     this.#need(new Set(found.map((witness) => witness.name)), unchecked);
     return found;
