@@ -12,19 +12,21 @@ from typing import Any
 import cv2
 import msgspec
 import pytest
-from tests.provenance.samples import sample
+from tests.provenance.signed import sign
 from tests.register.servers import Served as Serving
 from tests.web.register.serving import served
 from typer.testing import CliRunner
 
 from assay.cli.register import app
 from assay.errors import AssayError
+from assay.provenance.embedded import embedded
 from assay.register.cose import check_cose_receipt
 from assay.register.keys import KeyType, SignerKey, VerifierKey
 from assay.register.receipt import Receipt
 from assay.register.record import Record
 from assay.register.submission import Submitter
 from assay.testing import scene
+from assay.web.verifier import verifier_page
 
 
 @dataclass(frozen=True)
@@ -165,14 +167,6 @@ class TestAdd:
         desk.assay("forget", "0", "--log", "log", "--yes")
         again = desk.assay("add", "note.txt", "--log", "log", "--json", "-").record
         assert (again["state"], again["index"]) == ("forgotten", 0)
-
-    def test_credentials_are_handed_in_encrypted(self, desk: Desk) -> None:
-        signed = sample("image/jpeg")
-        desk.path("plain.jpg").write_bytes(signed)
-        done = desk.assay("add", "plain.jpg", "--log", "log", "--public", "--manifest", "--json", "-").record
-        receipt = receipt_of(desk.path("plain.jpg.tlog-proof"))
-        kept = sorted(desk.path("log/objects/manifests").rglob("*")) if done["manifest"] else []
-        assert done["manifest"] == any(receipt.leaf.manifest) == bool(kept)
 
     def test_an_answer_below_the_quorum_leaves_no_receipt(self, desk: Desk) -> None:
         log = desk.path("log/policy").read_text().splitlines()[0]
@@ -367,6 +361,66 @@ class TestProve:
         forked = desk.assay("prove", "note.txt.tlog-proof", "--log", "log")
         assert forked.code == 1
         assert "evidence against the log" in forked.err
+
+
+class TestManifest:
+    @pytest.fixture
+    def store(self, desk: Desk) -> bytes:
+        """The manifest store of a picture that is registered privately (entry 0) and publicly (entry 1)."""
+        desk.path("photo.jpg").write_bytes(sign()[0])
+        for flags in ((), ("--public",)):
+            assert desk.assay("add", "photo.jpg", "--log", "log", "--manifest", "--json", "-", *flags).record[
+                "manifest"
+            ]
+        store = embedded(desk.path("photo.jpg"))
+        assert store is not None
+        return store
+
+    def test_a_private_one_is_opened_by_its_receipt_alone(self, desk: Desk, store: bytes) -> None:
+        done = desk.assay("manifest", "photo.jpg.tlog-proof", "--log", "log", "-o", "photo.c2pa", "--json", "-")
+        assert (done.code, done.record["index"], done.record["bytes"]) == (0, 0, len(store))
+        assert desk.path("photo.c2pa").read_bytes() == store
+        hidden = desk.assay("manifest", "0", "--log", "log", "-o", "other.c2pa")
+        assert (hidden.code, "is private" in hidden.err) == (2, True)
+        assert not desk.path("other.c2pa").exists()
+
+    def test_a_public_one_by_anybody_until_it_is_taken_back(self, desk: Desk, store: bytes) -> None:
+        with served(desk.path("log")) as made, Serving(made.app) as server:
+            assert desk.assay("manifest", "1", "--log", server.url, "-o", "photo.c2pa", who="rival").code == 0
+        assert desk.path("photo.c2pa").read_bytes() == store
+        assert desk.assay("forget", "1", "--log", "log", "--yes").code == 0
+        for what in ("1", "photo.jpg.2.tlog-proof"):
+            gone = desk.assay("manifest", what, "--log", "log", "-o", "gone.c2pa")
+            assert (gone.code, "taken back" in gone.err) == (2, True), what
+
+    def test_nothing_is_written_over_and_nothing_damaged_is_written(self, desk: Desk, store: bytes) -> None:
+        desk.path("photo.c2pa").write_text("mine")
+        get = ("manifest", "photo.jpg.tlog-proof", "--log", "log", "-o", "photo.c2pa")
+        refused = desk.assay(*get)
+        assert (refused.code, desk.path("photo.c2pa").read_text()) == (2, "mine")
+        assert desk.assay("manifest", "1", "--log", "log", "-o", "photo.jpg.tlog-proof").code == 2
+        assert desk.assay("manifest", "9", "--log", "log", "-o", "no.c2pa").code == 2
+        assert desk.assay(*get, "--force").code == 0
+        assert desk.path("photo.c2pa").read_bytes() == store
+        for kept in desk.path("log/objects/manifests").rglob("*"):
+            if kept.is_file():
+                kept.write_bytes(kept.read_bytes()[:-1] + b"?")
+        assert desk.assay(*get, "--force").code == 2
+        assert desk.path("photo.c2pa").read_bytes() == store
+
+    def test_a_claim_without_one(self, desk: Desk) -> None:
+        desk.assay("add", "note.txt", "--log", "log")
+        done = desk.assay("manifest", "note.txt.tlog-proof", "--log", "log", "-o", "note.c2pa")
+        assert (done.code, "Nothing was handed in" in done.err) == (2, True)
+
+
+def test_the_verifier_for_browsers_is_one_file_to_keep(desk: Desk) -> None:
+    assert desk.assay("page", "-o", "verify.html").code == 0
+    assert desk.path("verify.html").read_text() == verifier_page()
+    desk.path("verify.html").write_text("mine")
+    assert desk.assay("page", "-o", "verify.html").code == 2
+    assert desk.path("verify.html").read_text() == "mine"
+    assert desk.assay("page", "-o", "verify.html", "--force").code == 0
 
 
 class TestOperate:

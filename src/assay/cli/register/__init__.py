@@ -2,11 +2,11 @@
 
 import typer
 
-from assay.cli.register import add, ask, operate, prove
+from assay.cli.register import add, ask, give, operate, prove
 from assay.cli.register.common import GROUP
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", help=GROUP)
-for _module in (add, ask, prove, operate):
+for _module in (add, ask, prove, give, operate):
     _module.commands(app)
 
 

@@ -31,12 +31,11 @@ from assay.cli.register.common import (
     submitter,
 )
 from assay.cli.register.measure import SECONDS, Measured, Task, measure
-from assay.cli.register.posts import claim_of, found_for, grouped, keep, post, read_receipt
+from assay.cli.register.posts import claim_of, found_for, grouped, keep, post, receipt_of
 from assay.cli.register.records import Added, Forgotten, NotAdded, State
 from assay.cli.register.shown import render_added
 from assay.errors import RegisterError, UsageError
 from assay.register.keys import VerifierKey
-from assay.register.leaf import Leaf
 from assay.register.merkle import leaf_hash
 from assay.register.ports import Register
 from assay.register.receipt import Receipt
@@ -212,7 +211,8 @@ def forget_command(  # noqa: PLR0917
     where = place(log)
     who = submitter(key, make=False)
     with where.opened() as register:
-        index, leaf = _meant(register, what)
+        receipt = receipt_of(register, what)
+        index, leaf = receipt.proof.index, receipt.leaf
         if leaf.key_hash != who.key_hash and not operator:
             raise RegisterError(
                 f"Entry {index} is a claim by another key than yours: only who made a claim can take it back, "
@@ -241,22 +241,6 @@ def forget_command(  # noqa: PLR0917
         raise ended(
             "The register has taken the tombstone, and still shows the claim: ask again, then ask its operator.", 1
         )
-
-
-def _meant(register: Register, what: str) -> tuple[int, Leaf]:
-    """The entry that a receipt or a number names."""
-    receipt = read_receipt(Path(what))
-    if receipt is not None:
-        if receipt.log != register.verifier:
-            raise UsageError(f"{what} is a receipt of {receipt.log.name}, not of {register.verifier.name}")
-        receipt.check()
-        return receipt.proof.index, receipt.leaf
-    if not what.isascii() or not what.isdecimal() or len(what) > 18:
-        raise UsageError(f"{what} is neither a receipt nor the number of an entry")
-    hit = register.get(int(what))
-    if hit is None:
-        raise RegisterError(f"There is no entry {what} in the register.", "missing")
-    return hit.index, Leaf.parse(hit.leaf)
 
 
 class _Watch:

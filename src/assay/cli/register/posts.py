@@ -9,7 +9,7 @@ from pathlib import Path
 
 from assay.cli.register.common import ENDING
 from assay.cli.register.measure import Measured
-from assay.errors import RegisterError
+from assay.errors import RegisterError, UsageError
 from assay.register.model import MAX_ENTRIES, Accepted, Anchor, Batch, Hit, Opening, Query, Submission
 from assay.register.note import Note
 from assay.register.policy import Policy
@@ -186,6 +186,22 @@ def read_receipt(path: Path) -> Receipt | None:
     return receipt
 
 
+def receipt_of(register: Register, what: str) -> Receipt:
+    """The receipt in a file, or of the entry with a number; it is held to what it says.
+
+    Raises UsageError where it is neither, or of another log; RegisterError.
+    """
+    receipt = read_receipt(Path(what))
+    if receipt is not None:
+        if receipt.log != register.verifier:
+            raise UsageError(f"{what} is a receipt of {receipt.log.name}, not of {register.verifier.name}")
+        receipt.check()
+        return receipt
+    if not what.isascii() or not what.isdecimal() or len(what) > 18:
+        raise UsageError(f"{what} is neither a receipt nor the number of an entry")
+    return issue(register, int(what))
+
+
 def save(receipt: Receipt, path: Path) -> None:
     """Write a receipt whole, for its owner alone: what opens a private claim is in it.
 
@@ -210,5 +226,5 @@ def save(receipt: Receipt, path: Path) -> None:
 
 
 __all__ = [
-    "Claim", "Registered", "claim_of", "found_for", "grouped", "keep", "post", "read_receipt", "save",
+    "Claim", "Registered", "claim_of", "found_for", "grouped", "keep", "post", "read_receipt", "receipt_of", "save",
 ]  # fmt: skip

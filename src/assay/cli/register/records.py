@@ -108,4 +108,15 @@ class Proven(msgspec.Struct, frozen=True, kw_only=True):
     schema: str = "assay/register-proven/1"
 
 
-__all__ = ["Added", "Claims", "Forgotten", "KeyShown", "Made", "NotAdded", "Proven", "State", "Verified"]
+class Taken(msgspec.Struct, frozen=True, kw_only=True):
+    """What was handed in with a claim, decrypted: where it was written, its size and the SHA-256 of it in hex."""
+
+    index: int
+    manifest: str
+    bytes: int
+    sha256: str
+    log: str
+    schema: str = "assay/register-manifest/1"
+
+
+__all__ = ["Added", "Claims", "Forgotten", "KeyShown", "Made", "NotAdded", "Proven", "State", "Taken", "Verified"]
