@@ -5,7 +5,7 @@ import os
 import stat
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import cv2
 import msgspec
 import pytest
 from tests.provenance.signed import sign
+from tests.register.anchors.chains import Bitcoin, Calendar, exploring, serving
 from tests.register.servers import Served as Serving
 from tests.web.register.serving import served
 from typer.testing import CliRunner
@@ -20,8 +21,10 @@ from typer.testing import CliRunner
 from assay.cli.register import app
 from assay.errors import AssayError
 from assay.provenance.embedded import embedded
+from assay.register.anchors import opentimestamps
 from assay.register.cose import check_cose_receipt
 from assay.register.keys import KeyType, SignerKey, VerifierKey
+from assay.register.model import Anchor
 from assay.register.receipt import Receipt
 from assay.register.record import Record
 from assay.register.submission import Submitter
@@ -207,6 +210,39 @@ class TestVerify:
         desk.path("config/registers.toml").write_text('[mine]\nat = "../log"\npolicy = "../log/policy"\n')
         assert desk.assay("verify", "note.txt.tlog-proof", "note.txt").code == 0
         assert desk.assay("find", "note.txt").code == 4, "the only one named is asked"
+
+    def test_an_explorer_is_asked_for_the_blocks_of_the_anchors_and_only_where_told_to(self, desk: Desk) -> None:
+        desk.assay("add", "note.txt", "--log", "log")
+        plain = receipt_of(desk.path("note.txt.tlog-proof"))
+        bitcoin = Bitcoin()
+        bitcoin.mine()
+        with serving(Calendar(bitcoin)) as calendar:
+            proof = opentimestamps.stamp(plain.proof.note.text, [calendar.url], 1)
+            height = calendar.mine()
+            proof = opentimestamps.upgrade(proof, [calendar.url], 1)
+        anchors = tuple(Anchor(kind="opentimestamps", proof=data) for data in (proof, b"no proof"))
+        desk.path("anchored.tlog-proof").write_bytes(replace(plain, anchors=anchors).encode())
+        check = ("verify", "anchored.tlog-proof", "note.txt", "--policy", "log/policy", "--json", "-")
+        block = ("--block", f"{height}:{bitcoin.name(height).hex()}")
+
+        def statuses(*options: str) -> list[str]:
+            done = desk.assay(*check, *options)
+            assert done.code == 0, done.err
+            return [bound["status"] for bound in done.record["verification"]["bounds"]]
+
+        assert statuses() == ["unchecked", "invalid"]
+        with exploring(bitcoin) as url:
+            assert statuses("--headers-from", url, *block) == ["proven", "invalid"]
+            assert statuses("--headers-from", url) == ["unchecked", "invalid"], "the work of a test chain is little"
+            other = desk.assay(*check, "--headers-from", url, "--block", f"{height}:{'00' * 32}")
+            assert (other.code, "trusted block" in other.err) == (2, True)
+            assert desk.assay(*check, "--headers-from", url, "--headers", "file").code == 2
+        with exploring(Bitcoin()) as url:
+            assert statuses("--headers-from", url) == ["unchecked", "invalid"], "it does not know the block"
+        nobody = desk.assay(*check, "--headers-from", url)
+        assert (nobody.code, "trusted" in nobody.out) == (2, False)
+        bare = desk.assay("verify", "note.txt.tlog-proof", "note.txt", "--headers-from", url)
+        assert bare.code == 0, "there is nothing to ask for"
 
     def test_the_verifying_path_loads_no_storage_and_opens_no_connection(self, desk: Desk) -> None:
         desk.assay("add", "note.txt", "--log", "log")

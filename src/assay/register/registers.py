@@ -96,11 +96,12 @@ def clocks(headers: Path | None, block: str | None, authorities: Sequence[Path])
     if headers is not None:
         from assay.register.anchors.headers import Headers  # noqa: PLC0415 (it loads the HTTP client)
 
-        found = Headers.read(headers, trusted=_block(block) if block else None)
+        found = Headers.read(headers, trusted=block_of(block) if block else None)
     return Trust(headers=found, authorities=tuple(root for path in authorities for root in _roots(path)))
 
 
-def _block(text: str) -> tuple[int, bytes]:
+def block_of(text: str) -> tuple[int, bytes]:
+    """A block as explorers show it, ``HEIGHT:HASH``. Raises RegisterError ``malformed``."""
     height, _, digest = text.partition(":")
     try:
         data = bytes.fromhex(digest)
@@ -141,4 +142,4 @@ def read_small(path: Path, most: int) -> bytes:
     return data
 
 
-__all__ = ["FILE", "Known", "clocks", "known", "load_policy", "read_small"]
+__all__ = ["FILE", "Known", "block_of", "clocks", "known", "load_policy", "read_small"]

@@ -1,5 +1,6 @@
 """``assay register verify`` and ``prove``: what a receipt proves, and a receipt that proves more."""
 
+import contextlib
 import itertools
 from dataclasses import replace
 from pathlib import Path
@@ -34,21 +35,32 @@ from assay.register.model import Query
 from assay.register.policy import Policy
 from assay.register.ports import Register
 from assay.register.receipt import MAX_RECEIPT, Receipt, issue, upgrade
-from assay.register.registers import clocks, known, load_policy, read_small
+from assay.register.registers import block_of, clocks, known, load_policy, read_small
 from assay.register.submission import Submitter
 from assay.register.verify import judge, verify
 from assay.workers import Lost, each
 
 if TYPE_CHECKING:
     from assay.register.anchors import Trust
+    from assay.register.anchors.headers import Headers
 
-Headers = Annotated[
+MOST_BLOCKS = 64
+"""Headers that are asked for."""
+HeaderFile = Annotated[
     Path | None,
     typer.Option("--headers", metavar="FILE", help="Block headers of Bitcoin, for anchors by OpenTimestamps."),
 ]
+HeadersFrom = Annotated[
+    str | None,
+    typer.Option(
+        "--headers-from",
+        metavar="URL",
+        help="Ask this explorer (Esplora's API) for the headers that the anchors need: opens a connection.",
+    ),
+]
 Block = Annotated[
     str | None,
-    typer.Option("--block", metavar="HEIGHT:HASH", help="With --headers: a block that you know is Bitcoin's."),
+    typer.Option("--block", metavar="HEIGHT:HASH", help="With headers: a block that you know is Bitcoin's."),
 ]
 Authority = Annotated[
     list[Path] | None,
@@ -64,7 +76,8 @@ def verify_command(  # noqa: PLR0917 (typer reads the options from the signature
     receipt: Annotated[Path, typer.Argument(metavar="RECEIPT", help="The receipt: FILE.tlog-proof.")],
     file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="The file in hand.")] = None,
     policy: PolicyFile = None,
-    headers: Headers = None,
+    headers: HeaderFile = None,
+    headers_from: HeadersFrom = None,
     block: Block = None,
     authority: Authority = None,
     node: Node = None,
@@ -74,7 +87,8 @@ def verify_command(  # noqa: PLR0917 (typer reads the options from the signature
     """Check a receipt against a file, offline: what it proves, step by step, and whether a policy accepts it.
 
     Without --policy the register's own in your settings counts, where there is one for this log. Opens no connection,
-    unless --node is given.
+    unless --headers-from or --node is given. An explorer is told the blocks, and believed as to which chain is
+    Bitcoin's; a header must still have the work that it states.
 
     Exit code: 0 the receipt holds for the file, and the policy, where there is one, accepts it: without one nobody
     vouches for the log; 1 it does not hold, is about another file, or is not accepted; 2 the request makes no sense; 3
@@ -85,9 +99,13 @@ def verify_command(  # noqa: PLR0917 (typer reads the options from the signature
       assay register verify photo.jpg.tlog-proof photo.jpg --policy register.policy
 
       assay register verify photo.jpg.tlog-proof photo.jpg --policy register.policy --headers headers.bin
+
+      assay register verify photo.jpg.tlog-proof photo.jpg --headers-from https://blockstream.info/api
     """
-    if block is not None and headers is None:
-        raise UsageError("--block goes with --headers")
+    if block is not None and headers is None and headers_from is None:
+        raise UsageError("--block goes with --headers or --headers-from")
+    if headers is not None and headers_from is not None:
+        raise UsageError("--headers and --headers-from are two answers to one question: give one of them")
     if json_file not in {None, "-"}:
         not_over([Path(str(json_file))], [receipt, *([file] if file else [])])
     digest = _digest(file) if file else None
@@ -96,7 +114,9 @@ def verify_command(  # noqa: PLR0917 (typer reads the options from the signature
     if policy is not None:
         accepted = load_policy(policy)
     if headers or authority:
-        trust = clocks(headers, block, authority or [])
+        trust = clocks(headers, block if headers else None, authority or [])
+    if headers_from is not None:
+        trust = replace(trust, headers=_fetched(held, headers_from, block))
     if node is not None:
         from assay.register.anchors import node as evm  # noqa: PLC0415 (it loads web3)
 
@@ -109,6 +129,30 @@ def verify_command(  # noqa: PLR0917 (typer reads the options from the signature
     if show(done, json_file) and not quiet:
         render_verified(done, Console())
     raise typer.Exit(DONE if done.verdict.state in {"trusted", "unvouched"} else BAD)
+
+
+def _fetched(receipt: Receipt, url: str, block: str | None) -> "Headers | None":
+    """The headers that the anchors of a receipt name, as far as an explorer has them; nothing is asked where there are
+    none. Raises RegisterError: ``too_large`` where they name very many, and as the explorer does.
+    """
+    from assay.register.anchors import headers, opentimestamps  # noqa: PLC0415 (they load the HTTP client)
+
+    trusted = block_of(block) if block else None
+    wanted: set[int] = set()
+    for anchor in receipt.anchors:
+        if anchor.kind == opentimestamps.KIND:
+            with contextlib.suppress(RegisterError):  # what is no proof is told when it is checked
+                wanted |= opentimestamps.heights(anchor.proof)
+    if len(wanted) > MOST_BLOCKS:
+        raise RegisterError(f"The anchors name more than {MOST_BLOCKS} blocks: too many to ask for.", "too_large")
+    lines = b""
+    for height in sorted(wanted):
+        try:
+            lines += headers.fetch([height], url)
+        except RegisterError as error:
+            if error.reason != "missing":
+                raise
+    return headers.Headers.parse(lines, trusted=trusted) if lines else None
 
 
 def prove_command(  # noqa: PLR0917
