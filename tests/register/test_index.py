@@ -235,6 +235,18 @@ def test_a_private_claim_is_buried_with_its_manifest(index: SqlIndex) -> None:
     assert index.condemned() == [post.rows[0].leaf[34:66]]
 
 
+def test_what_postgresql_refuses_is_told_and_nothing_is_taken_in(postgres: Postgres) -> None:
+    index = SqlIndex(postgres.database())
+    with index.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE openings ADD CHECK (entry < 1)")
+    with pytest.raises(RegisterError, match="PostgreSQL .* refuses what it is asked") as caught:
+        index.apply([many(b"k" * 32, 0, 3)], 3)
+    assert caught.value.reason == "damaged"
+    assert index.cursor() == 0
+    assert index.get(0) is None
+    index.close()
+
+
 def test_forgetting_an_entry_that_is_not_there_is_refused(index: SqlIndex) -> None:
     with pytest.raises(RegisterError) as caught:
         index.forget(0)

@@ -182,8 +182,24 @@ class SqlIndex:
 
 
 def _insert(connection: sql.Connection, table: sql.Table, rows: list[dict[str, Any]]) -> None:
-    if rows:
+    if rows and connection.dialect.name == "postgresql":
+        _copy(connection, table, rows)
+    elif rows:
         connection.execute(sql.insert(table), rows)
+
+
+def _copy(connection: sql.Connection, table: sql.Table, rows: list[dict[str, Any]]) -> None:
+    """Write rows with COPY: many times faster than INSERT where they are many."""
+    columns = ", ".join(f'"{name}"' for name in rows[0])
+    statement = f'COPY "{table.name}" ({columns}) FROM STDIN'
+    driver: Any = connection.connection.driver_connection
+    base: Any = connection.dialect.dbapi
+    try:
+        with driver.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row(tuple(row.values()))
+    except base.Error as error:
+        raise sql.exc.DBAPIError.instance(statement, None, error, base.Error) from error
 
 
 def _tag(leaf_hash: bytes) -> int:
