@@ -227,6 +227,12 @@ class MemoryIndex:
     def forget(self, index: int) -> None:
         raise NotImplementedError
 
+    def condemned(self) -> list[bytes]:
+        return []
+
+    def cleared(self, manifests: Sequence[bytes]) -> None:
+        raise NotImplementedError
+
 
 def _hit(one: Posted, row: Row) -> Hit:
     return Hit(index=row.index, leaf=row.leaf, key=one.key, seen=one.seen, opening=row.opening)

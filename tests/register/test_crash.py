@@ -88,6 +88,7 @@ def play(root: Path, rng: random.Random, at: int, when: str, power: bool) -> boo
     witness.post(machine, two, submission(rng, 5))
     machine.settle()
     witness.check(machine)
+    assert not machine.ledger.cuts  # more is published now than there was
     machine.ledger.close()
     report = fsck(root, index=machine.index, disk=machine.disk, repair=True)
     assert report.whole, report

@@ -14,7 +14,7 @@ SIZE = 700
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A log of some entries, its journal trimmed to the last batch, as after a longer run."""
+    """A log of some entries, its journal trimmed, as after a longer run."""
     path = tmp_path_factory.mktemp("logs") / "log"
     submitter = Submitter.generate()
     with init(path, "example.org/log") as log:
@@ -156,9 +156,24 @@ def test_the_last_commit_flipped_after_it_was_published(log: Path) -> None:
     with Log.open(log) as opened:
         post(opened, Submitter.generate(), 9000)
     flip(file, -10)
-    with pytest.raises(RegisterError, match="it has lost some") as caught:
+    whole = file.read_bytes()
+    with pytest.raises(RegisterError, match=r"it has lost some.*ending \.cut is what is lost") as caught:
         Log.open(log)
     assert caught.value.reason == "damaged"
+    (cut,) = (log / "journal").glob("*.cut")
+    assert whole.endswith(cut.read_bytes())
+    assert b"9000" not in file.read_bytes()
+    (says,) = [damage.says for damage in fsck(log, repair=True).damages]
+    assert (
+        says == f"The journal ends at 700 entries, but 701 are published. What was cut off its end is kept: {cut.name}."
+    )
+    file.write_bytes(file.read_bytes() + cut.read_bytes())
+    flip(file, -10)
+    assert fsck(log).left == (f"journal/{cut.name}",)
+    assert cut.exists()
+    assert fsck(log, repair=True).whole
+    assert not cut.exists()
+    assert fsck(log) == Report(origin="example.org/log", entries=701, published=701, damages=())
 
 
 @pytest.mark.parametrize(

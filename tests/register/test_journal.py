@@ -1,9 +1,11 @@
+import contextlib
 import errno
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.register.simulated import SIGNER, SimDisk
+from tests.register.simulated import SIGNER, Crash, SimDisk
 
 from assay.errors import RegisterError
 from assay.register.edge import Edge
@@ -85,6 +87,64 @@ def test_a_torn_end_is_cut_off(cut: int) -> None:
     assert list(FolderLedger(FOLDER, disk).batches(3)) == [(NOTES[4], b"anew")]
 
 
+def test_a_flipped_bit_in_the_last_commit_destroys_nothing_until_more_is_published() -> None:
+    for segment in (1, 1 << 20):
+        disk = SimDisk()
+        filled(disk, segment=segment).close()
+        path = segments(disk)[-1]
+        before = disk.read(path)
+        begin = before.rindex(b"AJ1\n")
+        flip(disk, path, begin + 70)
+        ledger = FolderLedger(FOLDER, disk)
+        assert ledger.head() == NOTES[3]
+        (cut,) = ledger.cuts
+        assert cut.name.startswith(f"{path.name}.{begin}.")
+        assert len(disk.read(cut)) == len(before) - begin
+        assert b"batch 4" in disk.read(cut)
+        assert disk.restarted(random.Random(1)).read(cut) == disk.read(cut)
+        ledger.trim(3)
+        assert ledger.cuts == [cut]
+        ledger.commit(NOTES[3], NOTES[4], b"anew")
+        ledger.trim(4)
+        assert ledger.cuts == []
+
+
+def test_what_was_cut_off_twice_at_one_place_is_kept_twice() -> None:
+    disk = SimDisk()
+    filled(disk).close()
+    (path,) = segments(disk)
+    for batch in (b"one", b"two"):
+        flip(disk, path, len(disk.read(path)) - 1)
+        ledger = FolderLedger(FOLDER, disk)
+        assert ledger.head() == NOTES[3]
+        ledger.commit(NOTES[3], NOTES[4], batch)
+        ledger.close()
+    assert len(ledger.cuts) == 2
+
+
+def test_wherever_it_stops_what_is_cut_off_is_there_or_kept() -> None:
+    start = SimDisk()
+    filled(start).close()
+    (path,) = segments(start)
+    flip(start, path, len(start.read(path)) - 1)
+    start.names_now[path].settle()
+    mark, stops = start.read(path)[-7:], 0
+    for at in range(20):
+        for power in (None, random.Random(at)):
+            disk = start.restarted(random.Random(0))
+
+            def fail(step: int, what: str, at: int = at) -> str | None:
+                return "torn" if step == at else None
+
+            disk.fail = fail
+            with contextlib.suppress(Crash):
+                FolderLedger(FOLDER, disk)
+            stops += at < len(disk.steps)
+            again = disk.restarted(power)
+            assert any(again.read(FOLDER / name).endswith(mark) for name in again.names(FOLDER) if name != "lock")
+    assert stops > 6
+
+
 def test_a_damage_before_the_end_is_no_torn_end() -> None:
     disk = SimDisk()
     filled(disk).close()
@@ -146,7 +206,7 @@ def test_while_the_end_is_uncertain_nothing_is_said() -> None:
 
 
 @pytest.mark.parametrize("segment", [1, 300, 1 << 20])
-def test_trimming_keeps_what_is_above_and_always_the_last(segment: int) -> None:
+def test_trimming_keeps_what_is_above_and_always_the_last_checkpoint(segment: int) -> None:
     disk = SimDisk()
     ledger = filled(disk, 12, segment)
     batches = ledger.batches(0)
@@ -155,8 +215,15 @@ def test_trimming_keeps_what_is_above_and_always_the_last(segment: int) -> None:
     assert sizes(batches)[-6:] == [6, 7, 8, 9, 10, 11]
     assert set(range(6, 12)) <= set(sizes(ledger.batches(0)))
     ledger.trim(99)
-    assert sizes(ledger.batches(0)) == [11]
-    assert all(b"batch 3" not in disk.read(path) for path in segments(disk))
+    assert list(ledger.batches(0)) == []
+    assert all(b"batch" not in disk.read(path) for path in segments(disk))
+    assert ledger.head() == NOTES[11]
+    steps = len(disk.steps)
+    ledger.trim(99)
+    assert len(disk.steps) == steps
+    ledger.close()
+    ledger = FolderLedger(FOLDER, disk, segment)
+    assert ledger.head() == NOTES[11]
     ledger.commit(NOTES[11], NOTES[12], b"on")
     ledger.close()
     again = FolderLedger(FOLDER, disk)

@@ -1,3 +1,6 @@
+import re
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -56,11 +59,67 @@ def test_what_is_forgotten_leaves_the_journal_too(tmp_path: Path) -> None:
     with init(tmp_path / "log") as log:
         log.sequencer.submit(submission).result(PATIENCE)
         leaf = submission.entries[0].head + submission.signature
-        log.sequencer.submit(submitter.tombstone(leaf_hash(leaf))).result(PATIENCE)
+        log.sequencer.submit(submitter.tombstone(leaf_hash(leaf), ORIGIN)).result(PATIENCE)
     kept = b"".join(path.read_bytes() for path in (tmp_path / "log").rglob("*") if path.is_file())
     assert leaf in kept
     assert opening.salt not in kept
     assert fsck(tmp_path / "log").whole
+
+
+def files(folder: Path) -> bytes:
+    """Every byte that a log keeps."""
+    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_claim_and_its_tombstone_in_one_commit_leave_no_opening_behind(tmp_path: Path, together: bool) -> None:
+    submitter = Submitter.generate()
+    record = Record(digest=bytes(32), size=1, media_type="image/png")
+    submission, (opening,) = submitter.claims([(record, b"what is in it")], public=True)
+    stone = submitter.tombstone(leaf_hash(submission.entries[0].head + submission.signature), ORIGIN)
+    manifest = tmp_path / "log" / "objects" / "manifests" / submission.entries[0].head[34:66].hex()
+    init(tmp_path / "log").close()
+    toml = tmp_path / "log" / "log.toml"
+    toml.write_text(re.sub("(?m)^interval = .*$", f"interval = {0.3 if together else 0.01}", toml.read_text()))
+    with Log.open(tmp_path / "log") as log:
+        first = log.sequencer.submit(submission)
+        if not together:
+            first.result(PATIENCE)
+            assert opening.salt in files(tmp_path / "log")
+            assert manifest.exists()
+        log.sequencer.submit(stone).result(PATIENCE)
+        first.result(PATIENCE)
+    assert opening.salt not in files(tmp_path / "log")
+    assert not manifest.exists()
+    assert fsck(tmp_path / "log").damages == ()
+    with Log.open(tmp_path / "log") as log:
+        assert log.sequencer.submit(submission).result(PATIENCE).positions[0].duplicate
+    assert opening.salt not in files(tmp_path / "log")
+
+
+def test_what_is_forgotten_leaves_the_journal_though_the_first_attempt_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submitter = Submitter.generate()
+    record = Record(digest=bytes(32), size=1, media_type="image/png")
+    submission, (opening,) = submitter.claims([(record, None)], public=True)
+    with init(tmp_path / "log") as log:
+        log.sequencer.submit(submission).result(PATIENCE)
+        leaf = submission.entries[0].head + submission.signature
+        failed = threading.Event()
+
+        def sync() -> None:
+            monkeypatch.undo()
+            failed.set()
+            raise RegisterError("No space is left.", "full")
+
+        monkeypatch.setattr(log.objects, "sync", sync)
+        log.sequencer.submit(submitter.tombstone(leaf_hash(leaf), ORIGIN)).result(PATIENCE)
+        assert failed.wait(PATIENCE)
+        while log.sequencer.status.trouble:
+            failed.wait()
+            time.sleep(0.01)
+    assert opening.salt not in files(tmp_path / "log")
 
 
 def test_one_writer_and_any_readers(tmp_path: Path) -> None:

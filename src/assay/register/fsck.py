@@ -7,7 +7,7 @@ index of heads) can be repaired; entries cannot, unless the journal still holds 
 import contextlib
 import hashlib
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from assay.register import settings as config
 from assay.register import staging
 from assay.register.checkpoint import Checkpoint
 from assay.register.disk import Disk, OsDisk
-from assay.register.journal import size_of
+from assay.register.journal import FolderLedger, size_of
 from assay.register.keys import VerifierKey
 from assay.register.log import (
     DEDUPE,
@@ -123,7 +123,8 @@ class _Check:
                 if verifier.signed(Note.parse(note)) is None:
                     raise RegisterError("The journal ends in a checkpoint that this log did not sign.", "key")
                 head = Checkpoint.parse(Note.parse(note).text)
-            shown = self._published(objects, verifier, head)
+            cuts = ledger.cuts if isinstance(ledger, FolderLedger) else []
+            shown = self._published(objects, verifier, head, [path.name for path in cuts])
             journal = self._journal(ledger) if ledger and head else {}
             published = shown.size if shown else 0
             with contextlib.ExitStack() as closing:
@@ -135,6 +136,11 @@ class _Check:
                         index = database
                     rows = Rows(index, self._say)
                 entries = self._tree(objects, shown, head, journal, rows)
+            if cuts and isinstance(ledger, FolderLedger) and not self._damages:
+                # As many as are published are there without it: nobody was answered for what is in it.
+                self._left += [f"{JOURNAL}/{path.name}" for path in cuts]
+                if self._repair:
+                    ledger.clear()
         finally:
             if ledger is not None:
                 ledger.close()
@@ -157,7 +163,9 @@ class _Check:
                 raise
             self._say(where, str(error), remedy)
 
-    def _published(self, objects: Objects, verifier: VerifierKey, head: Checkpoint | None) -> Checkpoint | None:
+    def _published(
+        self, objects: Objects, verifier: VerifierKey, head: Checkpoint | None, cuts: Sequence[str]
+    ) -> Checkpoint | None:
         try:
             found = read_published(objects, verifier)
         except RegisterError as error:
@@ -169,7 +177,8 @@ class _Check:
             self._say(CHECKPOINT, "There is no published checkpoint.", "open the log: it publishes one")
             return None
         if head and found.size > head.size:
-            self._say(JOURNAL, f"The journal ends at {head.size} entries, but {found.size} are published.", STOP)
+            lost = f" What was cut off its end is kept: {', '.join(cuts)}." if cuts else ""
+            self._say(JOURNAL, f"The journal ends at {head.size} entries, but {found.size} are published.{lost}", STOP)
         return found.checkpoint
 
     def _journal(self, ledger: Ledger) -> dict[int, bytes]:

@@ -10,7 +10,9 @@ of frames:
     payload         msgpack: [number of the commit, check before it, checkpoint (a note), batch]
 
 A last frame that is cut short or does not check is what a crash in the middle of a commit leaves: nobody was told of
-it, and it is cut off. Anything else that does not check is damage, and the journal does not open.
+it, and it is cut off. A damaged byte in the last commit looks the same. So what is cut off is first kept beside, as
+``<segment>.<offset>.<CRC-32>.cut``, until the log has published more than it had then. Anything else that does not
+check is damage, and the journal does not open. An empty batch is that of a commit that nothing needs any more.
 """
 
 import struct
@@ -33,6 +35,7 @@ SEGMENT = 16 * 1024 * 1024
 """Bytes after which a segment is closed and the next one begun."""
 MAX_PAYLOAD = 256 * 1024 * 1024
 SUFFIX = ".journal"
+CUT = ".cut"
 LOCK = "lock"
 
 
@@ -78,6 +81,7 @@ class FolderLedger:
         self._frames: list[Frame] = []
         self._head: bytes | None = None
         self._open = True
+        self._opened = 0
         self._doubt: tuple[Path, int] | None = None
         with told(f"lock {folder / LOCK}"):
             try:
@@ -110,21 +114,18 @@ class FolderLedger:
                 raise RegisterError("Another has written to this log in the meantime.", "conflict")
             last = self._frames[-1] if self._frames else None
             number, before = (last.number + 1, last.check) if last else (0, 0)
-            payload = _encoder.encode(_Payload(number, before, new, batch))
-            if len(payload) > MAX_PAYLOAD:
-                raise RegisterError("The batch is too large for the journal.", "too_large")
-            check = zlib.crc32(payload, before)
-            header = MAGIC + struct.pack(">II", len(payload), check)
             fresh = last is None or last.end >= self._segment
             path = self.folder / f"{number:020d}{SUFFIX}" if fresh or last is None else last.path
             offset = 0 if fresh or last is None else last.end
+            frame, data = _frame(path, offset, _Payload(number, before, new, batch))
+            if len(data) - _HEADER.size > MAX_PAYLOAD:
+                raise RegisterError("The batch is too large for the journal.", "too_large")
             self._doubt = (path, offset)
             with told("write to the journal"):
-                self._disk.append(path, header + struct.pack(">I", zlib.crc32(header)) + payload)
+                self._disk.append(path, data)
                 self._disk.datasync(path)
                 if fresh:
                     self._disk.syncdir(self.folder)
-            frame = Frame(path, offset, offset + _HEADER.size + len(payload), number, size_of(new), check)
             self._frames.append(frame)
             self._head, self._doubt = new, None
 
@@ -135,7 +136,8 @@ class FolderLedger:
         number = -1
         while (payload := self._next(size, number)) is not None:
             number = payload.number
-            yield payload.note, payload.batch
+            if payload.batch:
+                yield payload.note, payload.batch
 
     def _next(self, size: int, number: int) -> _Payload | None:
         """The first kept commit behind ``number`` that ends above ``size``, looked up each time: they move."""
@@ -154,8 +156,9 @@ class FolderLedger:
         return payload
 
     def trim(self, size: int) -> None:
-        """Forget commits that end at or below ``size``, but never the last: segments are removed, and the last one is
-        written anew without them.
+        """Forget commits that end at or below ``size``, but for the last one's checkpoint: segments are removed, and
+        the last one is written anew without them. ``size`` is published: where that is more than the journal had when
+        it was opened, what was cut off then is removed too.
         """
         with self._lock:
             if self._doubt is not None or not self._open or not self._frames:
@@ -168,15 +171,38 @@ class FolderLedger:
                 with told(f"remove {path.name}"):
                     self._disk.unlink(path)
                 self._frames = [frame for frame in self._frames if frame.path != path]
-            if self._frames[0].path == last and len(self._frames) > 1 and self._frames[0].size <= size:
+            if self._frames[0].path == last and self._frames[0].size <= size:
                 self._shorten(last, size)
+            if size > self._opened:
+                self.clear()
+
+    @property
+    def cuts(self) -> list[Path]:
+        """What was cut off the end, and is kept."""
+        with told(f"read {self.folder}"):
+            return [self.folder / name for name in self._disk.names(self.folder) if name.endswith(CUT)]
+
+    def clear(self) -> None:
+        """Remove what was cut off: it was never published."""
+        for path in self.cuts:
+            with told(f"remove {path.name}"):
+                self._disk.unlink(path)
 
     def _shorten(self, path: Path, size: int) -> None:
-        kept = [frame for frame in self._frames if frame.size > size] or self._frames[-1:]
-        begin = kept[0].offset
+        kept = [frame for frame in self._frames if frame.size > size]
+        begin = kept[0].offset if kept else 0
+        if kept:
+            data = self._disk.read(path, begin, kept[-1].end - begin)
+        else:
+            # Nothing follows the last commit, so it may be another: one without the batch, and the openings in it.
+            old = self._frames[-1]
+            frame, data = _frame(path, 0, _Payload(old.number, old.check, self._head or b"", b""))
+            if len(self._frames) == 1 and old.end - old.offset == len(data):
+                return
+            kept = [frame]
         beside = path.with_name(f".{path.name}")
         with told(f"shorten {path.name}"):
-            self._disk.write(beside, self._disk.read(path, begin, kept[-1].end - begin))
+            self._disk.write(beside, data)
             self._disk.datasync(beside)
             self._disk.rename(beside, path)
             self._disk.syncdir(self.folder)
@@ -201,12 +227,23 @@ class FolderLedger:
                     self._disk.unlink(self.folder / name)
         self._frames, self._head, torn = scan(self.folder, self._disk)
         if torn is not None:
+            self._keep(*torn)
             self._cut(*torn)
         elif self._frames:
             with told("make the journal durable"):
                 self._disk.datasync(self._frames[-1].path)
                 self._disk.syncdir(self.folder)
         self._doubt = None
+        self._opened = self._frames[-1].size if self._frames else 0
+
+    def _keep(self, path: Path, offset: int) -> None:
+        """Keep what is about to be cut off. The name says what is in it, so that nothing else is overwritten."""
+        with told(f"keep what is cut off {path.name}"):
+            if data := self._disk.read(path, offset):
+                beside = path.with_name(f"{path.name}.{offset}.{zlib.crc32(data):08x}{CUT}")
+                self._disk.write(beside, data)
+                self._disk.datasync(beside)
+                self._disk.syncdir(self.folder)
 
     def _cut(self, path: Path, offset: int) -> None:
         with told("cut off what a crash left at the end of the journal"):
@@ -220,6 +257,15 @@ class FolderLedger:
                 if offset:
                     raise
             self._disk.syncdir(self.folder)
+
+
+def _frame(path: Path, offset: int, payload: _Payload) -> tuple[Frame, bytes]:
+    """A frame, and its bytes."""
+    raw = _encoder.encode(payload)
+    check = zlib.crc32(raw, payload.before)
+    header = MAGIC + struct.pack(">II", len(raw), check)
+    data = header + struct.pack(">I", zlib.crc32(header)) + raw
+    return Frame(path, offset, offset + len(data), payload.number, size_of(payload.note), check), data
 
 
 def frame_at(data: bytes, offset: int) -> tuple[Frame | None, _Payload | None]:
@@ -285,4 +331,4 @@ def _damaged(path: Path, offset: int) -> RegisterError:
     )
 
 
-__all__ = ["LOCK", "MAGIC", "SEGMENT", "SUFFIX", "FolderLedger", "Frame", "frame_at", "scan", "size_of"]
+__all__ = ["CUT", "LOCK", "MAGIC", "SEGMENT", "SUFFIX", "FolderLedger", "Frame", "frame_at", "scan", "size_of"]

@@ -96,6 +96,14 @@ class Index(Protocol):
         """Destroy the opening of an entry for good: in the file too, not only in the table."""
         ...
 
+    def condemned(self) -> list[bytes]:
+        """SHA-256 of the manifests of forgotten entries whose objects are still to be deleted."""
+        ...
+
+    def cleared(self, manifests: Sequence[bytes]) -> None:
+        """Say that the objects of these manifests are deleted."""
+        ...
+
 
 class Register(Protocol):
     """A register as its users see it: a folder or a URL. See ``assay.register.access.open_register``."""

@@ -44,7 +44,8 @@ class Publisher:
         if there.size > size:
             raise RegisterError(
                 f"The journal ends at {size} entries, but {there.size} are published: it has lost some. Do not go on "
-                "writing; bring the journal back from a copy.", "damaged",
+                "writing; bring the journal back from a copy. Where it was damaged at its end, a file beside it with "
+                "the ending .cut is what is lost.", "damaged",
             )  # fmt: skip
         reader = TileTree(self._objects.get, there.size)
         root = Frontier.at(there.size, reader).root if there.size < size else tip.edge.root

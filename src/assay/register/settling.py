@@ -7,6 +7,7 @@ from assay.register.leaf import Kind
 from assay.register.model import Posted
 from assay.register.ports import Index, Ledger, Objects
 from assay.register.tiles import WIDTH, entries_path, tile_path
+from assay.register.writer import manifest_path
 
 TRIM = 16_384
 """Entries after which the objects are made durable and the journal is trimmed."""
@@ -23,7 +24,8 @@ class Settler:
         self._index = index
         self._dedupe = dedupe
         self._trim = trim
-        self._trimmed: int | None = None
+        self._trimmed = 0
+        self._due = True
 
     def settle(self, published: int) -> int:
         """Take what is published into the index, then trim: the first time, where it is worth it, and where something
@@ -31,11 +33,13 @@ class Settler:
         raise.
         """
         cursor, forgotten = self._fill(published)
-        if self._trimmed is None or forgotten or cursor - self._trimmed >= self._trim:
+        self._due = self._due or forgotten or cursor - self._trimmed >= self._trim
+        if self._due:
             self._objects.sync()
             self._ledger.trim(cursor)
+            clear(self._index, self._objects)
             self._clean(self._trimmed or max(0, cursor - self._trim), cursor)
-            self._trimmed = cursor
+            self._trimmed, self._due = cursor, False
         return cursor
 
     def tidy(self, placed: int) -> None:
@@ -78,4 +82,13 @@ class Settler:
             start, end, level = start // WIDTH, end // WIDTH, level + 1
 
 
-__all__ = ["CHUNK", "TRIM", "Settler"]
+def clear(index: Index, objects: Objects) -> None:
+    """Delete the manifests of what is forgotten. Raises RegisterError for what index and storage raise."""
+    condemned = index.condemned()
+    for manifest in condemned:
+        objects.delete(manifest_path(manifest))
+    if condemned:
+        index.cleared(condemned)
+
+
+__all__ = ["CHUNK", "TRIM", "Settler", "clear"]

@@ -1,4 +1,4 @@
-"""What a log server does at its leisure: delete forgotten manifests, write quotas down, and see to the anchors."""
+"""What a log server does at its leisure: write quotas down, and see to the anchors."""
 
 import logging
 import threading
@@ -9,9 +9,6 @@ import msgspec
 
 from assay.errors import AssayError
 from assay.register.anchors.keeper import AnchorStatus, Keeper
-from assay.register.database.index import SqlIndex
-from assay.register.ports import Objects
-from assay.register.writer import manifest_path
 
 EVERY = 60.0
 """Seconds between two rounds."""
@@ -58,13 +55,4 @@ class Anchoring:
         self.status = tuple(self._keeper.round(self._clock()))
 
 
-def clear(index: SqlIndex, objects: Objects) -> None:
-    """Delete the manifests of what is forgotten."""
-    condemned = index.condemned()
-    for manifest in condemned:
-        objects.delete(manifest_path(manifest))
-    if condemned:
-        index.cleared(condemned)
-
-
-__all__ = ["EVERY", "Anchoring", "Chores", "clear"]
+__all__ = ["EVERY", "Anchoring", "Chores"]

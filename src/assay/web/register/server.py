@@ -15,7 +15,7 @@ from assay.register.publisher import alone
 from assay.register.settings import read
 from assay.web.listening import CONFIGURATION, listen, log_lines
 from assay.web.register.app import App, Limits
-from assay.web.register.chores import Anchoring, Chores, clear
+from assay.web.register.chores import Anchoring, Chores
 from assay.web.register.metrics import Metrics
 
 PORT = 8710
@@ -54,7 +54,7 @@ def build(configuration: Configuration) -> App:
         undo.callback(log.close)
         submitters = Submitters(index.engine)
         anchoring = Anchoring(Keeper(log.objects, log.settings.anchors))
-        chores = Chores((lambda: clear(index, log.objects), submitters.flush, anchoring))
+        chores = Chores((submitters.flush, anchoring))
         undo.callback(submitters.flush)
         undo.callback(chores.close)
         return App(
