@@ -2,9 +2,11 @@
 
 import errno
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from assay.register import settings as config
 from assay.register.dedupe import Dedupe
@@ -12,8 +14,8 @@ from assay.register.disk import Disk
 from assay.register.edge import Edge, read_entries
 from assay.register.journal import FolderLedger
 from assay.register.keys import SignerKey
-from assay.register.leaf import Kind, commit, head, key_hash
-from assay.register.merkle import leaf_hash
+from assay.register.leaf import Kind, batch_message, commit, head, key_hash
+from assay.register.merkle import leaf_hash, root_of
 from assay.register.model import Batch, Entry, Hit, Opening, Position, Posted, Query, Row, Submission
 from assay.register.objects import FolderObjects
 from assay.register.publisher import Publisher, alone
@@ -202,13 +204,15 @@ class MemoryIndex:
 
     def __init__(self) -> None:
         self.hits: list[Hit] = []
-        self._batches: list[Posted] = []
+        self._posted: list[Posted] = []
 
     def cursor(self) -> int:
         return len(self.hits)
 
     def apply(self, posted: Sequence[Posted], size: int) -> None:
         for one in posted:
+            if one.rows[0].index == len(self.hits):
+                self._posted.append(one)
             for row in one.rows:
                 assert row.index <= len(self.hits)
                 if row.index == len(self.hits):
@@ -233,16 +237,23 @@ class MemoryIndex:
     def cleared(self, manifests: Sequence[bytes]) -> None:
         raise NotImplementedError
 
+    def posted(self) -> Iterator[Posted]:
+        return iter(self._posted)
+
+    def faults(self) -> Iterator[tuple[int | None, str]]:
+        return iter(())
+
 
 def _hit(one: Posted, row: Row) -> Hit:
     return Hit(index=row.index, leaf=row.leaf, key=one.key, seen=one.seen, opening=row.opening)
 
 
 def submission(rng: random.Random, count: int, *, manifests: int = 0) -> Checked:
-    """A submission of random entries as the log takes it in, its signature made up: nothing here looks at it."""
+    """A submission of random entries as the log takes it in."""
     import hashlib
 
-    key = rng.randbytes(32)
+    private = Ed25519PrivateKey.from_private_bytes(rng.randbytes(32))
+    key = private.public_key().public_bytes_raw()
     entries: list[Entry] = []
     for place in range(count):
         record, salt = rng.randbytes(60), rng.randbytes(32)
@@ -254,10 +265,9 @@ def submission(rng: random.Random, count: int, *, manifests: int = 0) -> Checked
                 head=head(Kind.CLAIM, commit(salt, record), digest, key_hash(key)), opening=opening, manifest=manifest
             )
         )
-    return (
-        Submission(key=key, signature=rng.randbytes(64), entries=tuple(entries)),
-        [leaf_hash(entry.head) for entry in entries],
-    )
+    heads = [leaf_hash(entry.head) for entry in entries]
+    signature = private.sign(batch_message(count, root_of(heads)))
+    return Submission(key=key, signature=signature, entries=tuple(entries)), heads
 
 
 SIGNER = SignerKey("test.example/log", SignerKey.generate("test.example/log").kind, bytes(range(32)))

@@ -1,12 +1,15 @@
 import shutil
+import sqlite3
 from pathlib import Path
 
 import pytest
+from tests.register.posts import record
 from tests.register.test_log import post
 
 from assay.errors import RegisterError
 from assay.register.fsck import Report, fsck
 from assay.register.log import Log, init
+from assay.register.merkle import leaf_hash
 from assay.register.submission import Submitter
 
 SIZE = 700
@@ -197,8 +200,6 @@ def test_key_policy_and_settings(log: Path, name: str, at: bytes, says: str) -> 
 
 
 def test_the_index(log: Path) -> None:
-    import sqlite3
-
     connection = sqlite3.connect(log / "index.sqlite")
     (leaf,) = connection.execute("SELECT leaf FROM entries WHERE entry = 55").fetchone()
     connection.execute("UPDATE entries SET leaf = ? WHERE entry = 55", (leaf[:-1] + bytes((leaf[-1] ^ 1,)),))
@@ -206,8 +207,103 @@ def test_the_index(log: Path) -> None:
     connection.commit()
     connection.close()
     report = fsck(log)
-    assert [(damage.where, damage.index) for damage in report.damages] == [("index", 55), ("index", 400)]
-    assert "is not the one that the log holds" in report.damages[0].says
+    assert {(damage.where, damage.index) for damage in report.damages} == {("index", 55), ("index", 400)}
+    assert "Entry 55 is not the one that the log holds." in [damage.says for damage in report.damages]
+
+
+@pytest.fixture(scope="module")
+def indexed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A log with public and private claims, fingerprints and a tombstone."""
+    path = tmp_path_factory.mktemp("logs") / "log"
+    ada, ben = Submitter.generate(), Submitter.generate()
+    with init(path, "example.org/log") as log:
+        for submission in (
+            ada.claims([(record(n, b"finger%d" % n), b"manifest") for n in range(5)], public=True)[0],
+            ben.claims([(record(n), None) for n in range(5, 8)], public=False)[0],
+            ben.claims([(record(8, b"fingers"), None), (record(9), None)], public=True)[0],
+        ):
+            log.sequencer.submit(submission).result(60)
+        forgotten = log.index.get(2)
+        assert forgotten
+        log.sequencer.submit(ada.tombstone(leaf_hash(forgotten.leaf), "example.org/log")).result(60)
+    assert fsck(path).damages == ()
+    return path
+
+
+ALTERED = [
+    ("UPDATE entries SET leaf = zeroblob(162) WHERE entry = 1", 1, "is not the one that the log holds"),
+    ("UPDATE entries SET leaf = x'' WHERE entry = 1", 1, "is not the one that the log holds"),
+    ("UPDATE entries SET leaf = 'text' WHERE entry = 1", None, "of another kind"),
+    ("UPDATE entries SET tag = tag + 1 WHERE entry = 6", 6, "is not found by the hash of its leaf"),
+    ("UPDATE entries SET batch = 5 WHERE entry = 1", 1, "is not there, or not in a batch that is"),
+    ("UPDATE entries SET position = 3 WHERE entry = 1", 1, "is not the one that its batch has at its place"),
+    ("UPDATE entries SET position = -5 WHERE entry = 1", 1, "is not the one that its batch has at its place"),
+    ("UPDATE batches SET signature = zeroblob(64) WHERE id = 5", 5, "signature does not verify"),
+    ("UPDATE batches SET heads = zeroblob(96) WHERE id = 5", 5, "signature does not verify"),
+    ("UPDATE batches SET heads = x'' WHERE id = 5", 5, "signature does not verify"),
+    ("UPDATE batches SET rows = 2 WHERE id = 5", 7, "is not there"),
+    ("UPDATE batches SET submitter = 3 - submitter WHERE id = 5", 5, "signature does not verify"),
+    ("UPDATE batches SET seen = seen + 100000 WHERE id = 5", None, "has a table of times"),
+    ("DELETE FROM batches WHERE id = 5", 6, "is not there"),
+    ("DELETE FROM times", None, "has a table of times"),
+    ("UPDATE submitters SET key = zeroblob(32) WHERE id = 2", None, "under a hash that is not that of the key"),
+    ("DELETE FROM submitters WHERE id = 2", 5, "signature does not verify"),
+    ("UPDATE openings SET salt = zeroblob(32) WHERE entry = 3", 3, "has an opening that does not open it"),
+    ("UPDATE openings SET record = x'00' WHERE entry = 3", 3, "has an opening that does not open it"),
+    ("UPDATE openings SET record = x'00' WHERE entry = 3", 3, "has a record that cannot be read"),
+    ("UPDATE openings SET digest = zeroblob(32) WHERE entry = 3", 3, "is not found by the digest"),
+    ("UPDATE fingerprints SET value = x'00' WHERE entry = 3", 3, "is not found by the digest or the fingerprints"),
+    ("DELETE FROM fingerprints WHERE entry = 3", 3, "is not found by the digest or the fingerprints"),
+    ("INSERT INTO fingerprints VALUES ('other', 6, x'00')", None, "has fingerprints of entries that have no record"),
+    ("DELETE FROM tombstones", 2, "is marked as forgotten where no tombstone says so"),
+    ("UPDATE tombstones SET tombstone = 9", 2, "is marked as forgotten where no tombstone says so"),
+    ("INSERT INTO tombstones VALUES (3, 10)", 3, "is marked as forgotten where no tombstone says so"),
+    ("INSERT INTO tombstones VALUES (10, 10)", 10, "is no claim that the index has"),
+    ("INSERT INTO condemned SELECT substr(leaf, 35, 32) FROM entries WHERE entry = 3", 3, "its opening is still there"),
+    ("UPDATE state SET value = 12 WHERE name = 'cursor'", None, "The index has 12 entries, but 11 are published"),
+]
+
+
+@pytest.mark.parametrize(("statement", "entry", "says"), ALTERED)
+def test_an_altered_row_of_the_index_is_named(
+    indexed: Path, tmp_path: Path, statement: str, entry: int | None, says: str
+) -> None:
+    folder = Path(shutil.copytree(indexed, tmp_path / "log"))
+    connection = sqlite3.connect(folder / "index.sqlite")
+    assert connection.execute(statement).rowcount > 0
+    connection.commit()
+    connection.close()
+    report = fsck(folder)
+    assert any(d.where == "index" and d.index == entry and says in d.says for d in report.damages), report.damages
+    assert len(report.damages) < 12
+
+
+def test_flipped_bytes_in_the_file_of_the_index_are_seen(indexed: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(indexed, tmp_path / "log"))
+    file = folder / "index.sqlite"
+    connection = sqlite3.connect(file)
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    values = [
+        connection.execute(f"SELECT {column} FROM {table} WHERE {key} = {at}").fetchone()[0]
+        for column, table, key, at in (
+            ("salt", "openings", "entry", 3),
+            ("heads", "batches", "id", 5),
+            ("leaf", "entries", "entry", 6),
+            ("key", "submitters", "id", 1),
+            ("value", "fingerprints", "entry", 4),
+        )
+    ]
+    connection.close()
+    for value in values:
+        at = file.read_bytes().index(value)
+        flip(file, at + 2)
+        assert not fsck(folder).whole
+        flip(file, at + 2)
+    for page in range(1, len(file.read_bytes()) // 4096):
+        flip(file, page * 4096)  # the kind of a page of a table or an index
+        assert not fsck(folder).whole
+        flip(file, page * 4096)
+    assert fsck(folder).damages == ()
 
 
 def test_an_index_that_is_no_database(log: Path) -> None:

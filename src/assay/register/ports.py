@@ -104,6 +104,14 @@ class Index(Protocol):
         """Say that the objects of these manifests are deleted."""
         ...
 
+    def posted(self) -> Iterator[Posted]:
+        """What was taken in, in order, without the openings that are forgotten. Nothing of it is checked."""
+        ...
+
+    def faults(self) -> Iterator[tuple[int | None, str]]:
+        """What in the index does not fit, though each entry may: the entry, or None, and words about it."""
+        ...
+
 
 class Register(Protocol):
     """A register as its users see it: a folder or a URL. See ``assay.register.access.open_register``."""

@@ -1,6 +1,7 @@
 """The parts of a check of a whole log: its tree from the entries up, its index of heads, and its searchable index."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -12,9 +13,9 @@ from assay.register.checkpoint import Checkpoint
 from assay.register.dedupe import SUFFIX, Run, head_hash, open_run
 from assay.register.disk import Disk
 from assay.register.edge import Edge
-from assay.register.leaf import HEAD, LEAF, commit
+from assay.register.leaf import HEAD, LEAF, check_signature, commit, key_hash
 from assay.register.merkle import leaf_hash, root_of
-from assay.register.model import Hit, Query
+from assay.register.model import Posted, Row
 from assay.register.ports import Index, Objects
 from assay.register.tiles import (
     CHECKPOINT,
@@ -28,7 +29,6 @@ from assay.register.tiles import (
     width_of,
 )
 
-PAGE = 1000
 ENTRIES = "tile/entries/"
 COPY = "bring it back from a copy or a mirror of the log"
 DERIVED = "'assay register fsck --repair' derives it again from the entries"
@@ -216,38 +216,75 @@ class Heads:
 
 
 class Rows:
-    """Compares the rows of the searchable index with the entries."""
+    """Compares the rows of the searchable index with the entries, and checks the submitters' signatures, one a batch:
+    what the index tells of a batch is what is signed.
+    """
 
     def __init__(self, index: Index, say: Say) -> None:
         """Raises RegisterError for what the index raises."""
-        self.cursor = index.cursor()
+        self.cursor = self._end = index.cursor()
         self._say = say
+        with _of_their_kind():
+            for entry, says in index.faults():
+                self._bad(entry, says)
         self._rows = self._all(index)
-        self._row = next(self._rows, None)
+        self._row = self._next()
 
-    def _all(self, index: Index) -> Iterator[Hit]:
-        after = -1
-        while page := index.search(Query(after=after, limit=PAGE)):
-            yield from page
-            after = page[-1].index
+    def _all(self, index: Index) -> Iterator[tuple[Row, Posted]]:
+        for one in index.posted():
+            if one.rows:
+                yield from ((row, one) for row in one.rows)
+
+    def _next(self) -> tuple[Row, Posted] | None:
+        try:
+            with _of_their_kind():
+                return next(self._rows, None)
+        except RegisterError:
+            self._end = 0  # what is behind cannot be read: told once
+            raise
 
     def feed(self, start: int, entries: Sequence[bytes] | None) -> None:
         """Take the next entries, in order. Raises RegisterError for what the index raises."""
         for index, entry in enumerate(entries or (), start):
-            while self._row is not None and self._row.index < index:
-                self._row = next(self._rows, None)
-            if index >= self.cursor:
+            if index >= self._end:
                 return
-            row = self._row
-            if row is None or row.index != index:
-                self._bad(index, "is not there, though later ones are")
-            elif row.leaf != entry:
+            while self._row is not None and self._row[0].index < index:
+                self._row = self._next()
+            if self._row is None or self._row[0].index != index:
+                self._bad(index, "is not there, or not in a batch that is, though later ones are")
+                continue
+            row, one = self._row
+            if row is one.rows[0] and not _is_signed(one):
+                self._bad(index, "begins a batch whose signature does not verify")
+            heads = one.heads[32 * row.position : 32 * row.position + 32] if row.position >= 0 else b""
+            if row.leaf != entry:
                 self._bad(index, "is not the one that the log holds")
+            elif (entry[HEAD:], entry[66:HEAD], leaf_hash(entry[:HEAD])) != (one.signature, key_hash(one.key), heads):
+                self._bad(index, "is not the one that its batch has at its place")
             elif row.opening and commit(row.opening.salt, row.opening.record) != entry[2:34]:
                 self._bad(index, "has an opening that does not open it")
 
-    def _bad(self, index: int, says: str) -> None:
-        self._say("index", f"Entry {index} {says}.", "bring the index back from a copy", index=index)
+    def _bad(self, index: int | None, says: str) -> None:
+        name = "The index" if index is None else f"Entry {index}"
+        self._say("index", f"{name} {says}.", "bring the index back from a copy", index=index)
+
+
+@contextmanager
+def _of_their_kind() -> Iterator[None]:
+    """SQLite keeps anything in any column: after damage, text or a number where bytes should be."""
+    try:
+        yield
+    except (TypeError, ValueError, OverflowError):
+        raise RegisterError("The index holds a value of another kind than it should.", "damaged") from None
+
+
+def _is_signed(one: Posted) -> bool:
+    heads = [one.heads[at : at + 32] for at in range(0, len(one.heads), 32)]
+    try:
+        check_signature(one.key, len(heads), root_of(heads), one.signature)
+    except RegisterError:
+        return False
+    return True
 
 
 __all__ = ["COPY", "DERIVED", "Heads", "Rows", "Say", "Tree"]

@@ -1,6 +1,6 @@
 """The searchable part of a register in SQL: an :class:`~assay.register.ports.Index`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ import sqlalchemy as sql
 
 from assay.errors import RegisterError
 from assay.register import merkle
+from assay.register.database import audit
 from assay.register.database.engine import lock, open_engine, reading, writing
 from assay.register.database.erase import Eraser
 from assay.register.database.fingerprints import Fingerprints
@@ -146,6 +147,14 @@ class SqlIndex:
         with writing(self.engine) as connection:
             for manifest in manifests:
                 connection.execute(sql.delete(CONDEMNED).where(CONDEMNED.c.manifest == manifest))
+
+    def posted(self) -> Iterator[Posted]:
+        """What was taken in, in order, without what is forgotten."""
+        return audit.posted(self.engine)
+
+    def faults(self) -> Iterator[tuple[int | None, str]]:
+        """What in the database does not fit, though each entry may: the entry, or None, and words about it."""
+        return audit.faults(self.engine, self._operator)
 
     def _open(self, connection: sql.Connection, rows: Sequence[Row]) -> None:
         openings: list[dict[str, Any]] = []
