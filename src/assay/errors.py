@@ -54,9 +54,10 @@ class RegisterError(AssayError):
     ``reason`` is one word for programs to branch on: ``malformed`` (not in the one form that the specification
     allows), ``unsupported`` (a version, kind or algorithm that Assay does not know), ``signature`` (does not verify),
     ``proof`` (does not lead to the root), ``key`` (unreadable, unknown or not allowed), ``missing``, ``mismatch`` (the
-    file is not the one of the receipt), ``quorum`` (too few witnesses), ``conflict`` (another writer, or another size
-    than was said), ``fork`` (two histories), ``busy`` (come again later), ``quota``, ``too_large``, ``forgotten``,
-    ``unreachable``, ``unwritable``, ``full`` (no space left), ``damaged`` (storage holds other bytes than were written).
+    file is not the one of the receipt, or a tombstone is for another log), ``quorum`` (too few witnesses),
+    ``conflict`` (another writer, or another size than was said), ``fork`` (two histories), ``busy`` (come again
+    later), ``quota``, ``too_large``, ``forgotten``, ``unreachable``, ``unwritable``, ``full`` (no space left),
+    ``damaged`` (storage holds other bytes than were written).
     """
 
     def __init__(self, message: str, reason: str) -> None:

@@ -57,4 +57,4 @@ def many(key: bytes, start: int, count: int, seen: int = 1_000, fingerprints: Se
 
 def tombstone(submitter: Submitter, of: Posted, at: int, start: int) -> Posted:
     """A tombstone for entry ``at`` of a submission."""
-    return posted(submitter.tombstone(leaf_hash(of.rows[at].leaf)), start)
+    return posted(submitter.tombstone(leaf_hash(of.rows[at].leaf), "example.org/log"), start)

@@ -21,6 +21,7 @@ from assay.register.leaf import (
     commit,
     head,
     key_hash,
+    log_hash,
 )
 from assay.register.merkle import leaf_hash, root_of
 
@@ -41,12 +42,10 @@ def test_the_layout() -> None:
     assert Leaf.parse(data) == CLAIM
 
 
-def test_a_tombstone_has_no_manifest() -> None:
-    tombstone = replace(CLAIM, kind=Kind.TOMBSTONE, manifest=NO_MANIFEST)
+def test_a_tombstone_is_for_one_log() -> None:
+    tombstone = replace(CLAIM, kind=Kind.TOMBSTONE, manifest=log_hash("example.org/log"))
     assert Leaf.parse(tombstone.encode()) == tombstone
-    with pytest.raises(RegisterError) as caught:
-        Leaf.parse(replace(CLAIM, kind=Kind.TOMBSTONE).encode())
-    assert caught.value.reason == "malformed"
+    assert log_hash("example.org/log") != log_hash("example.org/log2")
 
 
 @pytest.mark.parametrize("length", [0, 1, HEAD, LEAF - 1, LEAF + 1, 65_535])
@@ -129,7 +128,7 @@ def test_the_example_of_the_reference_page() -> None:
         name = given or name
         stated[name] = stated.get(name, "") + digits
     first = head(Kind.CLAIM, commit(bytes(32), b"record"), b"\x11" * 32, key_hash(PUBLIC))
-    second = head(Kind.TOMBSTONE, b"\x22" * 32, NO_MANIFEST, key_hash(PUBLIC))
+    second = head(Kind.TOMBSTONE, b"\x22" * 32, log_hash("example.org/log"), key_hash(PUBLIC))
     root = root_of([leaf_hash(first), leaf_hash(second)])
     signature = KEY.sign(batch_message(2, root))
     assert stated == {

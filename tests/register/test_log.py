@@ -40,7 +40,7 @@ def test_a_new_log_is_empty_published_and_private(tmp_path: Path) -> None:
 
 def test_what_was_handed_in_is_there_after_reopening(tmp_path: Path) -> None:
     submitter = Submitter.generate()
-    with init(tmp_path / "log") as log:
+    with init(tmp_path / "log", "example.org/log") as log:
         assert [p.index for p in post(log, submitter, 1, 2, 3).positions] == [0, 1, 2]
     with Log.open(tmp_path / "log") as log:
         assert [(p.index, p.duplicate) for p in post(log, submitter, 3, 4).positions] == [(2, True), (3, False)]
@@ -56,10 +56,10 @@ def test_what_is_forgotten_leaves_the_journal_too(tmp_path: Path) -> None:
     submitter = Submitter.generate()
     record = Record(digest=bytes(32), size=1, media_type="image/png")
     submission, (opening,) = submitter.claims([(record, None)], public=True)
-    with init(tmp_path / "log") as log:
+    with init(tmp_path / "log", "example.org/log") as log:
         log.sequencer.submit(submission).result(PATIENCE)
         leaf = submission.entries[0].head + submission.signature
-        log.sequencer.submit(submitter.tombstone(leaf_hash(leaf), ORIGIN)).result(PATIENCE)
+        log.sequencer.submit(submitter.tombstone(leaf_hash(leaf), "example.org/log")).result(PATIENCE)
     kept = b"".join(path.read_bytes() for path in (tmp_path / "log").rglob("*") if path.is_file())
     assert leaf in kept
     assert opening.salt not in kept
@@ -76,9 +76,9 @@ def test_a_claim_and_its_tombstone_in_one_commit_leave_no_opening_behind(tmp_pat
     submitter = Submitter.generate()
     record = Record(digest=bytes(32), size=1, media_type="image/png")
     submission, (opening,) = submitter.claims([(record, b"what is in it")], public=True)
-    stone = submitter.tombstone(leaf_hash(submission.entries[0].head + submission.signature), ORIGIN)
+    stone = submitter.tombstone(leaf_hash(submission.entries[0].head + submission.signature), "example.org/log")
     manifest = tmp_path / "log" / "objects" / "manifests" / submission.entries[0].head[34:66].hex()
-    init(tmp_path / "log").close()
+    init(tmp_path / "log", "example.org/log").close()
     toml = tmp_path / "log" / "log.toml"
     toml.write_text(re.sub("(?m)^interval = .*$", f"interval = {0.3 if together else 0.01}", toml.read_text()))
     with Log.open(tmp_path / "log") as log:
@@ -103,7 +103,7 @@ def test_what_is_forgotten_leaves_the_journal_though_the_first_attempt_fails(
     submitter = Submitter.generate()
     record = Record(digest=bytes(32), size=1, media_type="image/png")
     submission, (opening,) = submitter.claims([(record, None)], public=True)
-    with init(tmp_path / "log") as log:
+    with init(tmp_path / "log", "example.org/log") as log:
         log.sequencer.submit(submission).result(PATIENCE)
         leaf = submission.entries[0].head + submission.signature
         failed = threading.Event()
@@ -114,7 +114,7 @@ def test_what_is_forgotten_leaves_the_journal_though_the_first_attempt_fails(
             raise RegisterError("No space is left.", "full")
 
         monkeypatch.setattr(log.objects, "sync", sync)
-        log.sequencer.submit(submitter.tombstone(leaf_hash(leaf), ORIGIN)).result(PATIENCE)
+        log.sequencer.submit(submitter.tombstone(leaf_hash(leaf), "example.org/log")).result(PATIENCE)
         assert failed.wait(PATIENCE)
         while log.sequencer.status.trouble:
             failed.wait()
@@ -177,7 +177,7 @@ def test_a_key_of_another_log_is_refused(tmp_path: Path) -> None:
 
 
 def test_witnesses_of_the_policy_are_asked(tmp_path: Path) -> None:
-    init(tmp_path / "log").close()
+    init(tmp_path / "log", "example.org/log").close()
     from assay.register.keys import KeyType
 
     witness = SignerKey.generate("witness.example", KeyType.COSIGNATURE)

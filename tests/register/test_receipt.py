@@ -160,7 +160,7 @@ def test_an_upgrade_finds_a_fork() -> None:
 def test_an_upgrade_finds_that_the_leaf_itself_was_exchanged() -> None:
     made = scene()
     old = issue(made.register, made.index, made.opening)
-    other = made.register.submit(ALICE.tombstone(bytes(32))).positions[0].index
+    other = made.register.submit(ALICE.tombstone(bytes(32), "example.org/log")).positions[0].index
     made.register.leaves[made.index], made.register.batches[made.index] = (
         made.register.leaves[other], made.register.batches[other],
     )  # fmt: skip

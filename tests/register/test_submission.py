@@ -81,18 +81,19 @@ def test_another_key_makes_another_commitment_of_the_same_file() -> None:
 
 
 def test_a_tombstone_names_the_leaf_that_is_forgotten() -> None:
-    submission = ALICE.tombstone(b"\7" * 32)
+    submission = ALICE.tombstone(b"\7" * 32, "example.org/log")
     check(submission)
     made = leaf.Leaf.parse(submission.entries[0].head + submission.signature)
     assert (made.kind, made.commitment, made.key_hash) == (leaf.Kind.TOMBSTONE, b"\7" * 32, ALICE.key_hash)
+    assert made.manifest == leaf.log_hash("example.org/log")
     with pytest.raises(RegisterError, match="32 bytes"):
-        ALICE.tombstone(b"short")
+        ALICE.tombstone(b"short", "example.org/log")
 
 
 PUBLIC = made(3, public=True, manifest=b"credentials")
 FIRST = PUBLIC.entries[0]
 OPENING = FIRST.opening or Opening(record=b"", salt=b"")
-TOMBSTONE = ALICE.tombstone(bytes(32))
+TOMBSTONE = ALICE.tombstone(bytes(32), "example.org/log")
 BAD: dict[str, tuple[Callable[[], Submission], str, str]] = {
     "none": (lambda: msgspec.structs.replace(PUBLIC, entries=()), "malformed", "at least one"),
     "too many": (

@@ -113,7 +113,7 @@ def test_which_file_is_told_only_where_it_is_known() -> None:
     assert f"claimed the file with SHA-256 {DIGEST.hex()}." in judge(verify(receipt), policy(made)).says
     hidden = issue(made.register, made.index)
     assert "of which file is not told" in judge(verify(hidden), policy(made)).says
-    made.register.submit(ALICE.tombstone(bytes(32)))
+    made.register.submit(ALICE.tombstone(bytes(32), "example.org/log"))
     stone = verify(issue(made.register, len(made.register.leaves) - 1))
     assert (stone.kind, stone.forgets, stone.claimed) == ("tombstone", "00" * 32, None)
     assert f"declared the claim with leaf hash {'00' * 32} forgotten." in judge(stone, policy(made)).says

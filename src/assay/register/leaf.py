@@ -3,7 +3,8 @@
     version         1   0x01
     kind            1   0x01 claim, 0x02 tombstone
     commitment     32   claim: HMAC-SHA-256(salt, record); tombstone: leaf hash of the claim that is forgotten
-    manifest       32   SHA-256 of the manifest as it is kept, encrypted; zeroes where there is none
+    manifest       32   SHA-256 of the manifest as it is kept, encrypted; zeroes where there is none;
+                       tombstone: SHA-256 of the origin of the log that it is for
     key hash       32   SHA-256 of the submitter's raw Ed25519 public key
     signature      64   Ed25519, over the root of the batch in which the leaf was submitted
 
@@ -84,13 +85,16 @@ def check_head(data: bytes) -> None:
         raise RegisterError(f"The leaf has version {data[0]}; this Assay knows version {VERSION}.", "unsupported")
     if data[1] not in (Kind.CLAIM, Kind.TOMBSTONE):
         raise RegisterError(f"The leaf is of kind {data[1]}, which this Assay does not know.", "unsupported")
-    if data[1] == Kind.TOMBSTONE and data[34:66] != NO_MANIFEST:
-        raise RegisterError("A tombstone has no manifest.", "malformed")
 
 
 def key_hash(public: bytes) -> bytes:
     """SHA-256 of a raw Ed25519 public key (32 bytes)."""
     return hashlib.sha256(public).digest()
+
+
+def log_hash(origin: str) -> bytes:
+    """SHA-256 of a log's origin. A tombstone holds it, so that none handed in to one log is of use in another."""
+    return hashlib.sha256(origin.encode()).digest()
 
 
 def commit(salt: bytes, record: bytes) -> bytes:
@@ -118,5 +122,5 @@ def check_signature(public: bytes, count: int, root: bytes, signature: bytes) ->
 
 __all__ = [
     "HEAD", "LEAF", "NO_MANIFEST", "SALT", "VERSION", "Kind", "Leaf", "batch_message", "check_head", "check_signature",
-    "commit", "head", "key_hash",
+    "commit", "head", "key_hash", "log_hash",
 ]  # fmt: skip

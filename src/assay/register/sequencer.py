@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from assay.errors import RegisterError
+from assay.register.leaf import Kind, log_hash
 from assay.register.model import Accepted, Position, Submission
 from assay.register.publisher import Published, Publisher
 from assay.register.settling import Settler
@@ -23,6 +24,9 @@ from assay.register.writer import Checked, Writer
 
 RETRY = 1.0
 """Seconds between attempts after an error."""
+_TOMBSTONE = bytes((Kind.TOMBSTONE,))
+LAG = 16
+"""How many pools of committed entries may wait for the index."""
 _log = logging.getLogger(__name__)
 
 
@@ -79,6 +83,7 @@ class Sequencer:
         """Load the state and begin. Raises RegisterError where the storage is damaged or cannot be read."""
         self._writer, self._publisher, self._settler = writer, publisher, settler
         self._limits = limits or Limits()
+        self._here = log_hash(writer.origin)
         self._changed = threading.Condition()  # guards all below
         self._storage = threading.Lock()  # held by whoever changes objects or state, so that a reload meets nobody
         self._pool: deque[_Waiting] = deque()
@@ -96,7 +101,8 @@ class Sequencer:
     def submit(self, submission: Submission) -> "Future[Accepted]":
         """Check a submission and take it in. The future is done when all entries are published under a quorum.
 
-        Raises RegisterError: what :func:`assay.register.submission.check` raises; :class:`BusyError` where the pool is
+        Raises RegisterError: what :func:`assay.register.submission.check` raises; ``mismatch`` for a
+        tombstone for another log; :class:`BusyError` where the pool is
         full.
         The future raises RegisterError: after ``wait`` seconds ``quorum``, or what else keeps back publication, the
         entries keeping their place; and at once what storage says, where it is uncertain whether anything was taken in.
@@ -104,6 +110,9 @@ class Sequencer:
         """
         with self._changed:
             self._room(len(submission.entries))
+        for entry in submission.entries:
+            if entry.head[1:2] == _TOMBSTONE and entry.head[34:66] != self._here:
+                raise RegisterError("The tombstone is for another log than this.", "mismatch")
         waiting = _Waiting((submission, check(submission)), time.monotonic())
         waiting.future.set_running_or_notify_cancel()
         with self._changed:
@@ -150,6 +159,8 @@ class Sequencer:
             raise BusyError("The log is being closed; hand in again later.")
         if (waiting := self._waiting) and waiting + count > self._limits.pool:
             raise BusyError(f"{waiting} entries wait already; hand in again later.")
+        if self._indexed >= 0 and (behind := self._committed - self._indexed) > LAG * self._limits.pool:
+            raise BusyError(f"The index is {behind} entries behind; hand in again later.")
 
     def _load(self) -> None:
         with self._storage:

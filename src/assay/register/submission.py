@@ -97,11 +97,12 @@ class Submitter:
             openings.append(opening)
         return self._signed(entries), openings
 
-    def tombstone(self, forgotten: bytes) -> Submission:
-        """Say that a claim, named by its leaf hash (32 bytes), is forgotten."""
+    def tombstone(self, forgotten: bytes, origin: str) -> Submission:
+        """Say that a claim, named by its leaf hash (32 bytes), is forgotten in the log of that origin."""
         if len(forgotten) != 32:
             raise RegisterError(f"A leaf hash has 32 bytes; this has {len(forgotten)}.", "malformed")
-        return self._signed([Entry(head=leaf.head(leaf.Kind.TOMBSTONE, forgotten, leaf.NO_MANIFEST, self.key_hash))])
+        head = leaf.head(leaf.Kind.TOMBSTONE, forgotten, leaf.log_hash(origin), self.key_hash)
+        return self._signed([Entry(head=head)])
 
     def _signed(self, entries: list[Entry]) -> Submission:
         _count(len(entries))

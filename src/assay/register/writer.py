@@ -57,6 +57,11 @@ class Writer:
         self._full: Full = []
 
     @property
+    def origin(self) -> str:
+        """The name of the log."""
+        return self._signer.name
+
+    @property
     def tip(self) -> Tip:
         """The last committed state. Raises RegisterError ``conflict`` before :meth:`load`."""
         if self._tip is None:

@@ -11,7 +11,7 @@ from assay.errors import RegisterError
 from assay.register.checkpoint import Checkpoint
 from assay.register.encoding import MAX_SIZE, base64_of, check_ed25519, decimal, from_base64
 from assay.register.keys import KeyType, SignerKey, VerifierKey
-from assay.register.leaf import NO_MANIFEST, Kind, Leaf
+from assay.register.leaf import Kind, Leaf
 from assay.register.merkle import EMPTY
 from assay.register.note import Note, Signature
 from assay.register.proof import TlogProof
@@ -127,7 +127,7 @@ def test_proofs_round_trip(proof: TlogProof) -> None:
 @FUZZ
 @given(st.sampled_from(Kind), HASHES, HASHES, HASHES, st.binary(min_size=64, max_size=64))
 def test_leaves_round_trip(kind: Kind, commitment: bytes, manifest: bytes, key: bytes, signature: bytes) -> None:
-    leaf = Leaf(kind, commitment, NO_MANIFEST if kind is Kind.TOMBSTONE else manifest, key, signature)
+    leaf = Leaf(kind, commitment, manifest, key, signature)
     assert Leaf.parse(leaf.encode()) == leaf
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.web.register.serving import Served, claims, problem, served
+from tests.web.register.serving import ORIGIN, Served, claims, problem, served
 
 from assay.errors import RegisterError
 from assay.register.checkpoint import Checkpoint
@@ -64,7 +64,7 @@ def test_a_tombstone_is_a_submission_like_others(log: Served) -> None:
     submission = claims(submitter, 1)
     accepted(log.post(submission))
     leaf = submission.entries[0].head + submission.signature
-    assert accepted(log.post(submitter.tombstone(leaf_hash(leaf)))).positions == (Position(index=1),)
+    assert accepted(log.post(submitter.tombstone(leaf_hash(leaf), ORIGIN))).positions == (Position(index=1),)
     log.settled()
     hit = log.ask("GET", "/api/v1/entries/0").json()
     assert (hit["tombstone"], hit["opening"]) == (1, None)
@@ -108,7 +108,7 @@ def first(**fields: Any) -> Submission:
         (first(head=FIRST.head + b"\0"), 400, "malformed"),
         (first(head=b"\2" + FIRST.head[1:]), 422, "unsupported"),
         (first(head=b"\1\3" + FIRST.head[2:]), 422, "unsupported"),
-        (first(head=head(Kind.TOMBSTONE, bytes(32), b"m" * 32, key_hash(GOOD.key))), 400, "malformed"),
+        (first(head=head(Kind.TOMBSTONE, bytes(32), b"m" * 32, key_hash(GOOD.key))), 422, "mismatch"),
         (first(opening=GOOD.entries[1].opening), 422, "mismatch"),
         (first(opening=msgspec.structs.replace(OPENING, salt=b"short")), 400, "malformed"),
         (first(opening=msgspec.structs.replace(OPENING, record=b"x" * 4097)), 413, "too_large"),

@@ -222,7 +222,7 @@ def forget_command(  # noqa: PLR0917
         question = f"Forget entry {index} of {register.verifier.name} for good?"
         if not yes and not typer.confirm(question, err=True):
             raise ended("Nothing was done.", DONE)
-        accepted = register.submit(who.tombstone(leaf_hash(leaf.encode())))
+        accepted = register.submit(who.tombstone(leaf_hash(leaf.encode()), register.verifier.name))
 
         def erased() -> bool:
             hit = register.get(index)

@@ -87,7 +87,6 @@ async function parseLeaf(data) {
   if (data[0] !== 1) throw new RegisterError(`The leaf has version ${data[0]}; this page knows version 1.`, 'unsupported');
   if (data[1] !== 1 && data[1] !== TOMBSTONE)
     throw new RegisterError(`The leaf is of kind ${data[1]}, which this page does not know.`, 'unsupported');
-  if (data[1] === TOMBSTONE && data.slice(34, 66).some(Boolean)) throw malformed('A tombstone has no manifest.');
   return {
     kind: data[1], commitment: data.slice(2, 34), keyHash: data.slice(66, 98), signature: data.slice(98),
     head: data.slice(0, 98), hash: await leafHash(data),
