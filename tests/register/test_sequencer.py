@@ -2,7 +2,7 @@
 
 import errno
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 
 import pytest
@@ -11,12 +11,12 @@ from tests.register.simulated import SIGNER, Machine
 from assay.errors import RegisterError
 from assay.register.checkpoint import Checkpoint
 from assay.register.merkle import verify_consistency
-from assay.register.model import Accepted, Submission
+from assay.register.model import Accepted, Posted, Submission
 from assay.register.note import Note
 from assay.register.ports import Cosign
 from assay.register.publisher import Publisher
 from assay.register.record import Record
-from assay.register.sequencer import BusyError, Limits, Sequencer
+from assay.register.sequencer import LAG, BusyError, Limits, Sequencer
 from assay.register.submission import Submitter, check
 
 PATIENCE = 60
@@ -139,6 +139,31 @@ def test_a_full_pool_pushes_back() -> None:
     running.sequencer.close()
     with pytest.raises(BusyError, match="being closed"):
         running.submit(1)
+
+
+def test_an_index_that_is_far_behind_pushes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    running = Running(Limits(interval=0.0, pool=2, wait=PATIENCE))
+    index, go = running.machine.index, threading.Event()
+    running.submit(0).result(PATIENCE)
+    while not running.sequencer.status.indexed:
+        go.wait(0.01)
+    apply = index.apply
+
+    def wait(posted: Sequence[Posted], size: int) -> None:
+        assert go.wait(PATIENCE)
+        apply(posted, size)
+
+    monkeypatch.setattr(index, "apply", wait)
+    for number in range(1, 2 + 2 * LAG):
+        running.submit(number).result(PATIENCE)
+    with pytest.raises(BusyError, match=f"The index is {1 + 2 * LAG} entries behind"):
+        running.submit(1000)
+    go.set()
+    while running.sequencer.status.indexed < 2 + 2 * LAG:
+        threading.Event().wait(0.01)
+    running.submit(1000).result(PATIENCE)
+    running.sequencer.close()
+    assert index.cursor() == 3 + 2 * LAG
 
 
 def test_without_a_quorum_nothing_is_published_and_places_are_kept() -> None:

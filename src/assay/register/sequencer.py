@@ -340,4 +340,4 @@ def _answer(there: list[_Waiting], published: Published | None) -> None:
             one.future.set_result(Accepted(positions=one.positions, checkpoint=published.note))
 
 
-__all__ = ["BusyError", "Limits", "Sequencer", "Status"]
+__all__ = ["LAG", "BusyError", "Limits", "Sequencer", "Status"]
