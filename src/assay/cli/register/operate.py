@@ -150,7 +150,7 @@ def fsck_command(
         entries = f"{number(report.entries)} {'entry' if report.entries == 1 else 'entries'}"
         name = plain(report.origin or str(folder))
         console.print(
-            Text(f"{name}: whole, {entries}." if report.whole else f"{name}: not whole, {entries} were checked.")
+            Text(f"{name}: whole, {entries}." if report.whole else f"{name}: not whole; {entries} checked.")
         )
     raise typer.Exit(DONE if report.whole else BAD)
 
