@@ -149,9 +149,7 @@ def fsck_command(
             console.print(Text(f"left over  {plain(left)}", "dim"))
         entries = f"{number(report.entries)} {'entry' if report.entries == 1 else 'entries'}"
         name = plain(report.origin or str(folder))
-        console.print(
-            Text(f"{name}: whole, {entries}." if report.whole else f"{name}: not whole; {entries} checked.")
-        )
+        console.print(Text(f"{name}: whole, {entries}." if report.whole else f"{name}: not whole; {entries} checked."))
     raise typer.Exit(DONE if report.whole else BAD)
 
 
