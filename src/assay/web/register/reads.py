@@ -25,6 +25,8 @@ CACHE = 64 * 1024 * 1024
 THREADS = 8
 """Objects that are read at once."""
 _ALWAYS: list[Header] = [(b"access-control-allow-origin", b"*"), (b"x-content-type-options", b"nosniff")]
+_KIND: Header = (b"content-type", b"application/octet-stream")
+_VARY: Header = (b"vary", b"Accept-Encoding")
 _IMMUTABLE = (b"cache-control", b"public, max-age=31536000, immutable")
 _ALLOW = {"Allow": "GET, HEAD, OPTIONS"}
 
@@ -38,10 +40,11 @@ class _Form(NamedTuple):
 
 
 class _Kept(NamedTuple):
-    """A tile, and for a bundle its compressed form."""
+    """A tile; for a bundle its compressed form too, once somebody asked for that."""
 
     plain: _Form
-    packed: _Form | None
+    bundle: bool
+    packed: _Form | None = None
 
 
 class Reads:
@@ -84,9 +87,9 @@ class Reads:
             else:
                 self._kept.move_to_end(path)
             form = kept.plain
-            if kept.packed is not None and _accepts_gzip(scope):
-                form = kept.packed
-            self._count("tile" if kept.packed is None else "entries")
+            if kept.bundle and _accepts_gzip(scope):
+                form = kept.packed or await self._pack(path, kept)
+            self._count("entries" if kept.bundle else "tile")
         for name, value in scope["headers"]:
             if name == b"if-none-match" and (value == b"*" or form.etag in value):
                 unsized = [header for header in form.headers if header[0] not in (b"content-length", b"content-type")]
@@ -107,27 +110,31 @@ class Reads:
             if not self._published(place):
                 raise RegisterError(f"{path} is beyond the published tree of {self._size} entries.", "missing")
         kept: _Kept = await self._threaded(self._read, path, place)
-        if path not in self._kept:
-            self._kept[path] = kept
-            self._bytes += _weight(kept)
-        while self._bytes > self._limit and self._kept:
-            _, old = self._kept.popitem(last=False)
-            self._bytes -= _weight(old)
+        self._keep(path, kept)
         return kept
+
+    async def _pack(self, path: str, kept: _Kept) -> _Form:
+        """Compress a bundle, and keep that beside it."""
+        packed: _Form = await self._threaded(_packed, kept.plain)
+        self._keep(path, kept._replace(packed=packed))
+        return packed
+
+    def _keep(self, path: str, kept: _Kept) -> None:
+        old = self._kept.pop(path, None)
+        self._kept[path] = kept
+        self._bytes += _weight(kept) - (_weight(old) if old else 0)
+        while self._bytes > self._limit and self._kept:
+            _, first = self._kept.popitem(last=False)
+            self._bytes -= _weight(first)
 
     def _published(self, place: TilePath) -> bool:
         return width_of(place.level or 0, place.index, self._size) >= place.width
 
     def _read(self, path: str, place: TilePath) -> _Kept:
         data = self._fetch(path)
-        kind = (b"content-type", b"application/octet-stream")
         if place.level is not None:
-            return _Kept(_form(data, kind, _IMMUTABLE), None)
-        vary = (b"vary", b"Accept-Encoding")
-        packed = _form(
-            gzip.compress(data, 1, mtime=0), kind, _IMMUTABLE, vary, (b"content-encoding", b"gzip")
-        )  # fmt: skip
-        return _Kept(_form(data, kind, _IMMUTABLE, vary), packed)
+            return _Kept(_form(data, _KIND, _IMMUTABLE), bundle=False)
+        return _Kept(_form(data, _KIND, _IMMUTABLE, _VARY), bundle=True)
 
     async def _threaded(self, work: Callable[..., Any], *given: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *given)
@@ -135,6 +142,10 @@ class Reads:
     def close(self) -> None:
         """Let the threads end."""
         self._threads.shutdown(wait=False)
+
+
+def _packed(plain: _Form) -> _Form:
+    return _form(gzip.compress(plain.body, 1, mtime=0), _KIND, _IMMUTABLE, _VARY, (b"content-encoding", b"gzip"))
 
 
 def _form(body: bytes, *headers: Header) -> _Form:
