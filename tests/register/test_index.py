@@ -239,7 +239,7 @@ def test_what_postgresql_refuses_is_told_and_nothing_is_taken_in(postgres: Postg
     index = SqlIndex(postgres.database())
     with index.engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE openings ADD CHECK (entry < 1)")
-    with pytest.raises(RegisterError, match="PostgreSQL .* refuses what it is asked") as caught:
+    with pytest.raises(RegisterError, match=r"PostgreSQL .* refuses what it is asked") as caught:
         index.apply([many(b"k" * 32, 0, 3)], 3)
     assert caught.value.reason == "damaged"
     assert index.cursor() == 0

@@ -76,8 +76,11 @@ class SqlIndex:
             _insert(connection, ENTRIES, [_entry(p, row) for p in fresh for row in p.rows])
             self._open(connection, [row for p in fresh for row in p.rows])
             _times(connection, fresh)
+            buried: dict[int, bytes] = {}
             for row in (row for p in fresh for row in p.rows if row.leaf[1] == Kind.TOMBSTONE):
-                forgotten += self._bury(connection, row)
+                buried |= self._bury(connection, row)
+            _condemn(connection, buried)
+            forgotten += buried
             connection.execute(sql.update(STATE).where(STATE.c.name == "cursor").values(value=size))
             traces = self._eraser.destroy(connection, forgotten)
         self._wipe(forgotten, traces)
@@ -128,7 +131,7 @@ class SqlIndex:
             hit = next(iter(hits(connection, [index])), None)
             if hit is None:
                 raise RegisterError(f"The register has no entry {index}.", "missing")
-            _condemn(connection, hit.leaf)
+            _condemn(connection, {index: hit.leaf})
             traces = self._eraser.destroy(connection, [index])
         self._wipe([index], traces)
         if self._eraser.pending:
@@ -170,19 +173,18 @@ class SqlIndex:
         _insert(connection, OPENINGS, openings)
         _insert(connection, FINGERPRINTS, fingerprints)
 
-    def _bury(self, connection: sql.Connection, row: Row) -> list[int]:
-        """Mark what a tombstone is for; the entry whose opening is to be destroyed, or nothing."""
+    def _bury(self, connection: sql.Connection, row: Row) -> dict[int, bytes]:
+        """Mark what a tombstone is for; the entry whose opening is to be destroyed, with its leaf, or nothing."""
         stone = Leaf.parse(row.leaf)
         found = _by_leaf_hash(connection, stone.commitment)
         if found is None:
-            return []
+            return {}
         index, target = found[0], Leaf.parse(found[1])
         if target.kind != Kind.CLAIM or stone.key_hash not in (target.key_hash, self._operator):
-            return []
+            return {}
         if connection.scalar(sql.select(TOMBSTONES.c.tombstone).where(TOMBSTONES.c.entry == index)) is None:
             connection.execute(sql.insert(TOMBSTONES).values(entry=index, tombstone=row.index))
-        _condemn(connection, found[1])
-        return [index]
+        return dict([found])
 
     def _wipe(self, forgotten: Sequence[int], traces: Sequence[bytes]) -> None:
         for index in forgotten:
@@ -271,11 +273,21 @@ def _by_leaf_hash(connection: sql.Connection, leaf_hash: bytes) -> tuple[int, by
     return None
 
 
-def _condemn(connection: sql.Connection, leaf: bytes) -> None:
-    manifest = Leaf.parse(leaf).manifest
-    known = sql.select(CONDEMNED.c.manifest).where(CONDEMNED.c.manifest == manifest)
-    if manifest != NO_MANIFEST and connection.scalar(known) is None:
-        connection.execute(sql.insert(CONDEMNED).values(manifest=manifest))
+def _condemn(connection: sql.Connection, leaves: dict[int, bytes]) -> None:
+    """Have the manifests of forgotten entries deleted, each only with the first entry that names it: anybody can copy
+    the digest out of another's leaf, and forget that copy. All entries are read, once, however many are forgotten.
+    """
+    named = {index: found for index, leaf in leaves.items() if (found := Leaf.parse(leaf).manifest) != NO_MANIFEST}
+    if not named:
+        return
+    manifest = sql.func.substr(ENTRIES.c.leaf, 35, 32, type_=sql.LargeBinary)
+    wanted = sql.select(sql.func.min(ENTRIES.c.entry), manifest.label("manifest")).where(
+        ENTRIES.c.entry <= max(named), manifest.in_(set(named.values()))
+    )
+    known = {bytes(found) for found in connection.scalars(sql.select(CONDEMNED.c.manifest))}
+    for first, found in connection.execute(wanted.group_by(sql.text("manifest"))).all():
+        if first in named and bytes(found) not in known:
+            connection.execute(sql.insert(CONDEMNED).values(manifest=bytes(found)))
 
 
 __all__ = ["SqlIndex"]
