@@ -17,9 +17,9 @@ from assay.register.database import engine as engines
 from assay.register.database import tables
 from assay.register.database.engine import open_engine
 from assay.register.database.index import SqlIndex
-from assay.register.leaf import check_signature, key_hash
+from assay.register.leaf import Kind, check_signature, head, key_hash
 from assay.register.merkle import leaf_hash, root_from_inclusion
-from assay.register.model import Query
+from assay.register.model import Entry, Query
 from assay.register.submission import Submitter
 
 MANIFEST = b"a manifest"
@@ -233,6 +233,22 @@ def test_a_private_claim_is_buried_with_its_manifest(index: SqlIndex) -> None:
     post = claims(ada, [record(1)], 0, public=False, manifest=MANIFEST)
     index.apply([post, tombstone(ada, post, 0, 1)], 2)
     assert index.condemned() == [post.rows[0].leaf[34:66]]
+
+
+@pytest.mark.parametrize("by_operator", [False, True])
+def test_who_copies_the_digest_of_a_manifest_cannot_have_it_deleted(index: SqlIndex, by_operator: bool) -> None:
+    ada, eve = Submitter.generate(), Submitter.generate()
+    post = claims(ada, [record(1)], 0, public=False, manifest=MANIFEST)
+    manifest = post.rows[0].leaf[34:66]
+    copied = eve._signed([Entry(head=head(Kind.CLAIM, digest(2), manifest, eve.key_hash))])
+    copy = posted(copied, 1)
+    index.apply([post, copy], 2)
+    if by_operator:
+        index.forget(1)
+    index.apply([tombstone(eve, copy, 0, 2)], 3)
+    assert index.condemned() == []
+    index.apply([tombstone(ada, post, 0, 3)], 4)
+    assert index.condemned() == [manifest]
 
 
 def test_what_postgresql_refuses_is_told_and_nothing_is_taken_in(postgres: Postgres) -> None:

@@ -282,7 +282,7 @@ def _condemn(connection: sql.Connection, leaves: dict[int, bytes]) -> None:
         return
     manifest = sql.func.substr(ENTRIES.c.leaf, 35, 32, type_=sql.LargeBinary)
     wanted = sql.select(sql.func.min(ENTRIES.c.entry), manifest.label("manifest")).where(
-        ENTRIES.c.entry <= max(named), manifest.in_(set(named.values()))
+        ENTRIES.c.entry <= max(named), manifest.in_(sorted(set(named.values())))
     )
     known = {bytes(found) for found in connection.scalars(sql.select(CONDEMNED.c.manifest))}
     for first, found in connection.execute(wanted.group_by(sql.text("manifest"))).all():
