@@ -79,6 +79,19 @@ def test_what_is_given_back_may_be_used(submitters: Submitters) -> None:
     assert _refused(submitters, ADA, 5) == "quota"
 
 
+def test_what_is_given_back_after_midnight_adds_nothing_to_the_new_day(submitters: Submitters, clock: Clock) -> None:
+    submitters.rule(listed=False, quota=10)
+    submitters.charge(ADA, 10)
+    clock.now += DAY / 2
+    submitters.charge(ADA, -10)
+    submitters.check(ADA, 10)
+    assert _refused(submitters, ADA, 11) == "quota"
+    submitters.charge(ADA, 3)
+    submitters.flush()
+    submitters.charge(ADA, -5)
+    assert _refused(submitters, ADA, 11) == "quota"
+
+
 def test_a_quota_of_its_own_goes_before_the_default(submitters: Submitters, clock: Clock) -> None:
     submitters.rule(listed=False, quota=10)
     submitters.set(ADA, quota=1_000)

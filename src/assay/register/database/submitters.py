@@ -103,9 +103,12 @@ class Submitters:
                 )
 
     def charge(self, key: bytes, entries: int) -> None:
-        """Count entries of a key; a negative number gives some back. Raises what the database raises."""
+        """Count entries of a key; a negative number gives some back, but never more than the day has: what was counted
+        yesterday is of no use today. Raises what the database raises.
+        """
         with self._lock:
-            self._account(key, self._clock()).more += entries
+            account = self._account(key, self._clock())
+            account.more = max(account.more + entries, -account.used)
 
     def flush(self) -> None:
         """Write down what is counted."""
