@@ -266,7 +266,7 @@ class Stage:
 
     def charge(self, key: bytes, entries: int) -> None: ...
 
-    async def post(self, *messages: Any) -> tuple[int, Any, dict[bytes, bytes]]:
+    async def post(self, *messages: Any, prefer: bytes = b"") -> tuple[int, Any, dict[bytes, bytes]]:
         """Status, body and headers of the answer to a request that arrives in these messages."""
         waiting, sent = list(messages), list[dict[str, Any]]()
 
@@ -278,7 +278,8 @@ class Stage:
         async def send(message: dict[str, Any]) -> None:
             sent.append(message)
 
-        await self.intake({"method": "POST", "headers": [], "client": ("1.2.3.4", 5)}, receive, send)
+        headers = [(b"prefer", prefer)] if prefer else []
+        await self.intake({"method": "POST", "headers": headers, "client": ("1.2.3.4", 5)}, receive, send)
         if not sent:
             return 0, None, {}
         return sent[0]["status"], json.loads(sent[1]["body"]), dict(sent[0]["headers"])
@@ -324,6 +325,32 @@ def test_what_is_on_its_way_together_is_bounded() -> None:
         status, told, _ = await again
         assert (status, told["code"]) == (503, "unwritable")
         assert "not certain" not in told["detail"], "the storage's words are the operator's"
+
+    asyncio.run(run())
+    stage.intake.close()
+
+
+def test_what_its_client_does_not_wait_for_still_counts_as_on_its_way() -> None:
+    stage = Stage()
+    data = msgspec.json.encode(GOOD)
+    padded = data + b" " * (9_000 - len(data))
+
+    async def run() -> None:
+        for _ in range(2):
+            assert (await stage.post(body(padded), prefer=b"wait=0"))[0] == 503
+        while len(stage.futures) < 2:
+            await asyncio.sleep(0)
+        status, told, _ = await stage.post(body(padded))
+        assert (status, told["detail"]) == (503, "Too much is on its way already; come again later.")
+        stage.futures[0].set_exception(RegisterError("No.", "busy"))
+        stage.futures[1].set_result(Accepted(positions=(Position(index=0),), checkpoint=b""))
+        while stage.intake._held:
+            await asyncio.sleep(0)
+        again = asyncio.create_task(stage.post(body(padded)))
+        while len(stage.futures) < 3:
+            await asyncio.sleep(0)
+        stage.futures[2].set_result(Accepted(positions=(Position(index=0),), checkpoint=b""))
+        assert (await again)[0] == 200
 
     asyncio.run(run())
     stage.intake.close()

@@ -106,8 +106,11 @@ class Intake:
                         break
             loop, wait = asyncio.get_running_loop(), _preferred(scope)
             item = _Item(b"".join(chunks), loop.create_future(), loop)
+            # Counted until the log is through with it, also where its client no longer waits.
+            item.waiter.add_done_callback(lambda done, size=held: self._let_go(done, size))
+            held = 0
             self._queue.put(item)
-            accepted = await (item.waiter if wait is None else self._wait(item, wait))
+            accepted = await self._wait(item, wait)
         except TimeoutError:
             says = f"The request did not arrive within {self._seconds:g} s."
             await self._refuse(send, Refusal(408, "too_slow", says))
@@ -137,10 +140,15 @@ class Intake:
     def _too_large(self) -> RegisterError:
         return RegisterError(f"A submission has at most {self._max_body:,} bytes here; send several.", "too_large")
 
-    async def _wait(self, item: _Item, seconds: float) -> Accepted:
+    def _let_go(self, done: "asyncio.Future[Accepted]", size: int) -> None:
+        self._held -= size
+        if not done.cancelled():
+            done.exception()  # seen, so that the loop does not tell of one that nobody waits for
+
+    async def _wait(self, item: _Item, seconds: float | None) -> Accepted:
         try:
             async with asyncio.timeout(seconds):
-                return await item.waiter
+                return await asyncio.shield(item.waiter)
         except TimeoutError:
             raise RegisterError(
                 f"Not published within the {seconds:g} s that were preferred. Hand it in again later to get its place.",
