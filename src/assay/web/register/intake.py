@@ -12,6 +12,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from queue import SimpleQueue
 from threading import Lock, Thread
@@ -107,7 +108,7 @@ class Intake:
             loop, wait = asyncio.get_running_loop(), _preferred(scope)
             item = _Item(b"".join(chunks), loop.create_future(), loop)
             # Counted until the log is through with it, also where its client no longer waits.
-            item.waiter.add_done_callback(lambda done, size=held: self._let_go(done, size))
+            item.waiter.add_done_callback(partial(self._let_go, held))
             held = 0
             self._queue.put(item)
             accepted = await self._wait(item, wait)
@@ -140,7 +141,7 @@ class Intake:
     def _too_large(self) -> RegisterError:
         return RegisterError(f"A submission has at most {self._max_body:,} bytes here; send several.", "too_large")
 
-    def _let_go(self, done: "asyncio.Future[Accepted]", size: int) -> None:
+    def _let_go(self, size: int, done: "asyncio.Future[Accepted]") -> None:
         self._held -= size
         if not done.cancelled():
             done.exception()  # seen, so that the loop does not tell of one that nobody waits for
