@@ -148,6 +148,13 @@ class TestRun:
             named.write_text(text)
             assert abstained(registered.run(media, tmp_path, online=False), Reason.NO_REFERENCE)
 
+    def test_a_folder_whose_parts_are_elsewhere_is_asked_online_only(self, tmp_path: Path) -> None:
+        init(tmp_path / "log", "test.example/away").close()
+        toml = tmp_path / "log" / "log.toml"
+        toml.write_text(toml.read_text().replace('objects = "folder"', 'objects = "s3://nowhere/at-all"'))
+        (tmp_path / "registers.toml").write_text('[away]\nat = "log"\n')
+        assert "--online" in abstained(registered.run(Media.open(FILE), tmp_path, online=False), Reason.NOT_ASKED)
+
     def test_a_register_on_the_network_is_asked_online_only(
         self, tmp_path: Path, logs: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

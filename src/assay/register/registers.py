@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assay.errors import RegisterError
+from assay.register import settings
 from assay.register.anchors import Trust
 from assay.register.encoding import decimal
 from assay.register.policy import MAX_POLICY, Policy
@@ -44,8 +45,17 @@ class Known:
 
     @property
     def online(self) -> bool:
-        """Whether asking it opens a connection."""
-        return self.at.startswith(("http://", "https://"))
+        """Whether asking it opens a connection: to a URL, or to where a folder's settings say that its parts are."""
+        if _is_url(self.at):
+            return True
+        try:
+            return settings.read(Path(self.at)).remote
+        except RegisterError:
+            return False  # whoever asks it is told what is wrong with it
+
+
+def _is_url(at: str) -> bool:
+    return at.startswith(("http://", "https://"))
 
 
 def known(folder: Path) -> tuple[Known, ...]:
@@ -83,7 +93,7 @@ def _known(path: Path, name: str, table: object) -> Known:
     roots = [beside["authorities"]] if "authorities" in beside else []
     trust = clocks(beside.get("headers"), given.get("block"), roots)
     known = Known(name, at, policy, trust)
-    return known if known.online else replace(known, at=str(path.parent / Path(at).expanduser()))
+    return known if _is_url(at) else replace(known, at=str(path.parent / Path(at).expanduser()))
 
 
 def clocks(headers: Path | None, block: str | None, authorities: Sequence[Path]) -> Trust:

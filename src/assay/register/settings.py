@@ -49,6 +49,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return found
 
     @property
+    def remote(self) -> bool:
+        """Whether any part of the log lies on another machine, as far as the settings tell."""
+        return self.objects != FOLDER or self.database.startswith("$") or "://" in self.database
+
+    @property
     def operator_key(self) -> bytes | None:
         """The operator's raw Ed25519 public key, None where there is none."""
         return bytes.fromhex(self.operator) or None

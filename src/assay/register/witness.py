@@ -49,9 +49,8 @@ class Witness:
     @property
     def logs(self) -> tuple[VerifierKey, ...]:
         """The keys of the logs that it knows. Lines added to ``policy`` count at once."""
-        if _stamp(self._folder) != self._stamp:
-            self._stamp = _stamp(self._folder)
-            self._policy = read_policy(self._folder)
+        if (stamp := _stamp(self._folder)) != self._stamp:
+            self._policy, self._stamp = read_policy(self._folder), stamp
         return tuple(line.key for line in self._policy.logs)
 
     def head(self, origin: str) -> Head:
