@@ -1,7 +1,6 @@
 """The verifier in Chromium: it agrees with Python's on every receipt, and its page shows what came of it."""
 
 import base64
-import os
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -23,11 +22,6 @@ from assay.web.verifier import verifier_page
 
 pytestmark = pytest.mark.chromium
 
-CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 MODULES = Path(__file__).parents[2] / "src" / "assay" / "web" / "static" / "register"
 
 CHECK = """async (vectors) => {
@@ -51,17 +45,6 @@ CHECK = """async (vectors) => {
   }
   return found;
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    api = pytest.importorskip("playwright.sync_api", reason="missing: playwright")
-    if not CHROMIUM.exists():
-        pytest.skip(f"missing: Chromium at {CHROMIUM}; set CHROMIUM to its path")
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        yield browser
-        browser.close()
 
 
 class Quiet(SimpleHTTPRequestHandler):

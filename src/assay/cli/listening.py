@@ -3,9 +3,18 @@
 import ipaddress
 import socket
 from contextlib import closing
+from typing import Annotated
+
+import typer
 
 from assay.errors import UsageError
 from assay.report.words import plain
+
+Host = Annotated[str, typer.Option("--host", metavar="ADDRESS", help="IP address to listen on.")]
+Port = Annotated[int, typer.Option("--port", "-p", min=1, max=65535, metavar="N", help="Port.")]
+Rate = Annotated[
+    int, typer.Option("--rate", min=0, metavar="N", help="Requests a minute for each client; 0: any number.")
+]
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -34,4 +43,4 @@ def url_of(address: Address, port: int) -> str:
     return f"http://{f'[{address}]' if address.version == 6 else address}:{port}/"
 
 
-__all__ = ["Address", "address_of", "free", "url_of"]
+__all__ = ["Address", "Host", "Port", "Rate", "address_of", "free", "url_of"]

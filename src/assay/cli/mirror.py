@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from assay.cli.listening import address_of, free, url_of
+from assay.cli.listening import Host, Port, address_of, free, url_of
 from assay.cli.outputs import emit
 from assay.cli.register.common import BAD, DONE, FAILED, Json, Quiet, complain, say
 from assay.cli.witness import Name, tell, vkey
@@ -173,8 +173,8 @@ def verify_command(
 @app.command("serve")
 def serve_command(
     folder: Folder,
-    host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="IP address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", "-p", min=1, max=65535, metavar="N", help="Port.")] = PORT,
+    host: Host = "127.0.0.1",
+    port: Port = PORT,
     every: Annotated[
         float, typer.Option("--every", min=0, metavar="SECONDS", help="Pull that often while serving; 0: never.")
     ] = 60.0,

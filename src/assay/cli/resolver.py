@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from assay.cli.listening import address_of, free, url_of
+from assay.cli.listening import Host, Port, Rate, address_of, free, url_of
 from assay.cli.outputs import emit
 from assay.errors import AssayError, ProvenanceError, UsageError
 from assay.provenance.softbindings import ALGORITHM, MAX_BYTES
@@ -135,8 +135,8 @@ def token_command() -> None:
 @app.command("serve")
 def serve_command(  # noqa: PLR0917 (typer reads the options from the signature)
     store: Store,
-    host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="IP address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", "-p", min=1, max=65535, metavar="N", help="Port.")] = PORT,
+    host: Host = "127.0.0.1",
+    port: Port = PORT,
     unguarded: Annotated[
         bool, typer.Option("--open", help="Let anyone on this machine write, without a token. Loopback only.")
     ] = False,
@@ -156,9 +156,7 @@ def serve_command(  # noqa: PLR0917 (typer reads the options from the signature)
             "--register", metavar="DIR|URL|NAME", help="Claim each manifest in this register, and hand out the receipt."
         ),
     ] = None,
-    rate: Annotated[
-        int, typer.Option("--rate", min=0, metavar="N", help="Requests a minute for each client; 0: any number.")
-    ] = 120,
+    rate: Rate = 120,
 ) -> None:
     """Answer the C2PA Soft Binding Resolution API over a store until stopped (Ctrl+C).
 

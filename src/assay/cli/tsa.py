@@ -27,6 +27,7 @@ from assay.cli.identities import (
     read,
     warning,
 )
+from assay.cli.listening import Host
 from assay.errors import ProvenanceError, UsageError
 from assay.provenance.certificates import create_timestamp_authority, lint, timestamp_files, write_folder
 from assay.provenance.certificates.issue import INTERMEDIATE_DAYS
@@ -102,7 +103,7 @@ def create_command(  # noqa: PLR0917 (typer reads the options from the signature
 @app.command("serve")
 def serve_command(  # noqa: PLR0917
     folder: Annotated[Path, typer.Option("--identity", metavar="DIR", help="Folder that assay tsa create made.")],
-    host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="IP address to listen on.")] = "127.0.0.1",
+    host: Host = "127.0.0.1",
     port: Annotated[
         int, typer.Option("--port", "-p", min=0, max=65535, metavar="N", help="Port; 0 takes a free one.")
     ] = PORT,

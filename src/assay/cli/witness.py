@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from assay.cli.listening import address_of, free, url_of
+from assay.cli.listening import Host, Port, Rate, address_of, free, url_of
 from assay.cli.register.common import Json, say, show
 from assay.errors import UsageError
 from assay.register.keys import VerifierKey
@@ -100,11 +100,9 @@ def keys_command(folder: Folder, json_file: Json = None) -> None:
 @app.command("serve")
 def serve_command(
     folder: Folder,
-    host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="IP address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", "-p", min=1, max=65535, metavar="N", help="Port.")] = PORT,
-    rate: Annotated[
-        int, typer.Option("--rate", min=0, metavar="N", help="Requests a minute for each client; 0: any number.")
-    ] = 600,
+    host: Host = "127.0.0.1",
+    port: Port = PORT,
+    rate: Rate = 600,
 ) -> None:
     """Answer add-checkpoint until stopped (Ctrl+C). Checkpoints that do not fit are refused and kept in evidence/.
 

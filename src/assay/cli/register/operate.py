@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from assay.cli.identities import next_steps, quoted
-from assay.cli.listening import address_of, free, url_of
+from assay.cli.listening import Host, Port, Rate, address_of, free, url_of
 from assay.cli.register.common import BAD, DONE, Json, Key, Quiet, own_key, say, show, submitter
 from assay.cli.register.records import KeyShown, Made
 from assay.errors import UsageError
@@ -74,11 +74,9 @@ def init_command(  # noqa: PLR0917 (typer reads the options from the signature)
 
 def serve_command(
     folder: Folder,
-    host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="IP address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", "-p", min=1, max=65535, metavar="N", help="Port.")] = PORT,
-    rate: Annotated[
-        int, typer.Option("--rate", min=0, metavar="N", help="Requests a minute for each client; 0: any number.")
-    ] = 600,
+    host: Host = "127.0.0.1",
+    port: Port = PORT,
+    rate: Rate = 600,
 ) -> None:
     """Serve a log until stopped (Ctrl+C): tiles and checkpoint at the root, the API under /api/v1.
 
