@@ -12,6 +12,7 @@ import sqlalchemy as sql
 from tests.register.engines import Postgres
 from tests.register.posts import ALGORITHM, claims, digest, many, posted, record, tombstone
 
+from assay import sqlite
 from assay.errors import RegisterError
 from assay.register.database import engine as engines
 from assay.register.database import tables
@@ -536,7 +537,7 @@ def test_a_full_disk_is_full_and_the_index_goes_on_afterwards(tmp_path: Path) ->
 
 
 def test_a_writer_that_waits_too_long_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engines, "WAIT", 0.05)
+    monkeypatch.setattr(sqlite, "WAIT", 0.05)
     index = SqlIndex(tmp_path / "index.sqlite")
     other = sqlite3.connect(tmp_path / "index.sqlite", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")

@@ -2,20 +2,17 @@
 
 import contextlib
 import errno
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sql
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
+from assay import sqlite
 from assay.errors import ProvenanceError
 
 SCHEMA = "1"
 """Raised when the tables change."""
-WAIT = 30.0
-"""Seconds that a writer waits for the others."""
 
 META = sql.MetaData()
 SETTINGS = sql.Table(
@@ -47,23 +44,7 @@ BINDINGS = sql.Table(
 
 def engine(index: Path) -> sql.Engine:
     """The embedded engine over the file ``index``. A connection with the option ``write`` waits for other writers."""
-    made = sql.create_engine(sql.URL.create("sqlite", database=str(index)), connect_args={"timeout": WAIT})
-
-    @sql.event.listens_for(made, "connect")
-    def _connect(connection: sqlite3.Connection, _record: Any) -> None:
-        # The driver's own idea of when a transaction begins would let two writers read before either writes.
-        connection.isolation_level = None
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA foreign_keys = ON")
-        # What is deleted, a fingerprint of somebody's picture perhaps, is not to be found in the file afterwards.
-        connection.execute("PRAGMA secure_delete = ON")
-
-    @sql.event.listens_for(made, "begin")
-    def _begin(connection: sql.Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("write") else "BEGIN")
-
-    return made
+    return sqlite.engine(sql.URL.create("sqlite", database=str(index)), "foreign_keys = ON")
 
 
 @contextlib.contextmanager

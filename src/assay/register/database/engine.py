@@ -6,18 +6,16 @@ import contextlib
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sql
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 
+from assay import sqlite
 from assay.errors import RegisterError
 from assay.register.database.tables import STATE
 
 SCHEMA = "0001"
 """The newest migration in ``versions``."""
-WAIT = 30.0
-"""Seconds that a writer waits for the others."""
 _PATIENCE = {
     "connect_timeout": 10, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3,
     "tcp_user_timeout": 30_000,
@@ -64,11 +62,12 @@ def open_engine(where: str | Path) -> sql.Engine:
     """
     url = sql_url(where)
     if url.get_backend_name() == "sqlite":
-        engine = _sqlite(url)
+        # The rows come from a log that holds together by construction: looking at each again costs a third of the time.
+        engine = sqlite.engine(url, "foreign_keys = OFF", "cache_size = -65536")
     else:
         try:
             engine = sql.create_engine(
-                url, pool_pre_ping=True, connect_args=_PATIENCE, pool_timeout=WAIT, pool_recycle=600
+                url, pool_pre_ping=True, connect_args=_PATIENCE, pool_timeout=sqlite.WAIT, pool_recycle=600
             )
         except ModuleNotFoundError:
             raise RegisterError(
@@ -80,27 +79,6 @@ def open_engine(where: str | Path) -> sql.Engine:
     except BaseException:
         engine.dispose()
         raise
-    return engine
-
-
-def _sqlite(url: sql.URL) -> sql.Engine:
-    engine = sql.create_engine(url, connect_args={"timeout": WAIT})
-
-    @sql.event.listens_for(engine, "connect")
-    def _connect(connection: sqlite3.Connection, _record: Any) -> None:
-        # The driver's own idea of when a transaction begins would let two writers read before either writes.
-        connection.isolation_level = None
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        # The rows come from a log that holds together by construction: looking at each again costs a third of the time.
-        connection.execute("PRAGMA foreign_keys = OFF")
-        connection.execute("PRAGMA secure_delete = ON")
-        connection.execute("PRAGMA cache_size = -65536")
-
-    @sql.event.listens_for(engine, "begin")
-    def _begin(connection: sql.Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("write") else "BEGIN")
-
     return engine
 
 
